@@ -1,0 +1,127 @@
+"""Builds Lambda artefacts: installed for Lambda's platform, stripped, compiled.
+
+    python -m tools.artefact dependencies|kernel|function <artefact directory>
+
+Bytecode is `unchecked-hash`: a zip does not keep the times that ordinary bytecode is checked against, and
+stale or missing bytecode doubles a cold start.
+"""
+
+import compileall
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from py_compile import PycInvalidationMode
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements" / "layer.lock"
+CACHE = ROOT / ".tools" / "layers"
+UV = ROOT / ".tools" / "uv" / "bin" / "uv"
+PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
+
+BOTOCORE_SERVICES = {"dynamodb", "kms", "lambda", "sns", "sqs", "states", "stepfunctions", "sts"}
+UNUSED_DIRECTORIES = {"tests", "test", "__pycache__", "bin", "boto3", "s3transfer"}
+UNUSED_SUFFIXES = {".pyi", ".pyc", ".exe", ".c", ".h", ".pxd", ".pyx"}
+UNUSED_FILES = {"examples-1.json", "Makefile"}
+KEPT_METADATA = {"METADATA", "entry_points.txt"}
+
+
+def dependencies(target: Path, architecture: str = "x86_64") -> None:
+    """The dependency layer, from a cache that follows the lock and this module."""
+    built = CACHE / hashlib.sha256(LOCK.read_bytes() + Path(__file__).read_bytes() + architecture.encode()).hexdigest()
+    if not built.exists():
+        work = CACHE / f"{built.name}.{os.getpid()}"
+        install(work, architecture)
+        strip(work)
+        compile_bytecode(work, "/opt/python")
+        work.rename(built)
+    shutil.copytree(built, target / "python")
+
+
+def kernel(target: Path) -> None:
+    """The layer of what every domain shares; made in `layers/hms`."""
+    _copy_package(Path("hms"), target / "python" / "hms", "/opt/python/hms")
+
+
+def function(target: Path) -> None:
+    """The package of the domain in the working directory, under its own name."""
+    domain = Path.cwd().name
+    _copy_package(Path(), target / domain, f"/var/task/{domain}")
+
+
+def _copy_package(source: Path, target: Path, mounted_at: str) -> None:
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "Makefile", "*.md"), copy_function=_copy)
+    compile_bytecode(target, mounted_at)
+
+
+def _copy(source: str, target: str) -> None:
+    shutil.copyfile(source, target)
+
+
+def install(target: Path, architecture: str) -> None:
+    subprocess.run(
+        [
+            *(UV, "pip", "install", "--quiet", "--require-hashes", "-r", LOCK, "--target", target),
+            *("--python-platform", PLATFORMS[architecture], "--python-version", "3.13"),
+            *("--only-binary", ":all:", "--no-compile-bytecode", "--link-mode", "copy"),
+        ],
+        check=True,
+    )
+
+
+def strip(root: Path) -> None:
+    """Deletes what a function never reads: tests, stubs, and the data of AWS services it does not call."""
+    for path in [*_unused(root)]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+
+
+def _unused(root: Path) -> Iterator[Path]:
+    for path in root.rglob("*"):
+        if path.is_dir():
+            if path.name in UNUSED_DIRECTORIES or _is_unused_service(path):
+                yield path
+        elif path.suffix in UNUSED_SUFFIXES or _is_unused_metadata(path) or path.name in UNUSED_FILES:
+            yield path
+
+
+def _is_unused_service(directory: Path) -> bool:
+    return directory.parent.parts[-2:] == ("botocore", "data") and directory.name not in BOTOCORE_SERVICES
+
+
+def _is_unused_metadata(file: Path) -> bool:
+    owner = next((part for part in file.parts if part.endswith(".dist-info")), None)
+    return owner is not None and file.name not in KEPT_METADATA
+
+
+def compile_bytecode(root: Path, mounted_at: str) -> None:
+    """Compiles every module below root; tracebacks show the path it will have when mounted."""
+    compiled = compileall.compile_dir(
+        root,
+        quiet=1,
+        force=True,
+        stripdir=str(root),
+        prependdir=mounted_at,
+        invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+    )
+    if not compiled:
+        raise SystemExit(f"{root}: some modules do not compile")
+
+
+def foreign_libraries(root: Path, machine: int) -> list[Path]:
+    """Shared libraries whose ELF header names another machine (`e_machine`) than the one asked for."""
+    return [path for path in root.rglob("*.so*") if _elf_machine(path) != machine]
+
+
+def _elf_machine(path: Path) -> int | None:
+    header = path.read_bytes()[:20]
+    return int.from_bytes(header[18:20], "little") if header[:4] == b"\x7fELF" else None
+
+
+if __name__ == "__main__":
+    {"dependencies": dependencies, "kernel": kernel, "function": function}[sys.argv[1]](Path(sys.argv[2]))
