@@ -53,7 +53,9 @@ def function(target: Path) -> None:
 
 
 def _copy_package(source: Path, target: Path, mounted_at: str) -> None:
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "Makefile", "*.md"), copy_function=_copy)
+    shutil.copytree(
+        source, target, ignore=shutil.ignore_patterns("__pycache__", "Makefile", "*.md"), copy_function=_copy
+    )
     compile_bytecode(target, mounted_at)
 
 

@@ -1,0 +1,99 @@
+"""`hms`: the operator's command line. A command loads its module when it is called."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(name="hms", help="Runs, fills and proves the hospital.", no_args_is_help=True, add_completion=False)
+
+
+@app.command()
+def up() -> None:
+    """Start the hospital on this machine, or update it in place, and leave it running."""
+    from tools import runner
+
+    runner.up()
+
+
+@app.command()
+def down() -> None:
+    """Stop it and keep its data."""
+    from tools import runner
+
+    runner.down()
+
+
+@app.command()
+def reset() -> None:
+    """Stop it and forget its data."""
+    from tools import runner
+
+    runner.reset()
+
+
+@app.command()
+def status() -> None:
+    """Say whether it is running, and where."""
+    from tools import runner
+
+    if not runner.status():
+        raise typer.Exit(1)
+
+
+@app.command()
+def logs(
+    function: Annotated[str, typer.Argument(help="part of a function's name, e.g. patients or relay")] = "",
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on until interrupted")] = False,
+) -> None:
+    """Show what the functions logged."""
+    from tools import logs
+
+    logs.show(function, follow=follow)
+
+
+@app.command()
+def build() -> None:
+    """Build the layers and functions unless they are up to date."""
+    from tools import system
+
+    typer.echo("built" if system.build() else "up to date")
+
+
+@app.command()
+def deploy(
+    endpoint_url: Annotated[str, typer.Argument(help="an emulator that is already up, e.g. http://localhost:4566")],
+) -> None:
+    """Build and deploy to an emulator that is already up."""
+    from tools.system import System, build
+
+    build()
+    system = System(endpoint_url)
+    system.deploy()
+    typer.echo(system.base_url)
+
+
+@app.command()
+def imports() -> None:
+    """Check the import contracts over every domain."""
+    from tools import imports
+
+    raise typer.Exit(imports.check())
+
+
+def main() -> None:
+    from tools.emulator import EmulatorError
+    from tools.system import DeployError
+
+    try:
+        app()
+    except (EmulatorError, DeployError) as error:
+        typer.secho(f"hms: {error}", err=True, fg="red")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

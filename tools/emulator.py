@@ -1,0 +1,166 @@
+"""A MiniStack of our own: started on 127.0.0.1, its state in one folder, stopped so that the state is saved."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tools.paths import MINISTACK_PYTHON
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+START_SECONDS = 60
+STOP_SECONDS = 60
+# All that a function should inherit from the operator's shell, since MiniStack hands its environment down.
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
+
+
+class EmulatorError(Exception):
+    """The emulator cannot be started or stopped; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class MiniStack:
+    port: int
+    home: Path
+    persistent: bool = True
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.home / "ministack.log"
+
+    def start(self) -> None:
+        """Starts the emulator, or does nothing when this one is running already.
+
+        Raises EmulatorError when something else has the port or it does not come up.
+        """
+        if self.running():
+            return
+        if _taken(self.port):
+            message = f"port {self.port} is taken by another program; stop it, or choose a port with HMS_PORT"
+            raise EmulatorError(message)
+        mend_stream_positions(self.home / "state")
+        self._record().write_text(json.dumps({"pid": self._spawn(), "port": self.port}))
+        self._wait_until_ready()
+
+    def stop(self) -> None:
+        """Ends the emulator, which saves its state on the way out."""
+        pid = self._pid()
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGTERM)
+        if not _within(STOP_SECONDS, lambda: not _is_ministack(pid)):
+            message = f"MiniStack (process {pid}) does not stop; see {self.log}"
+            raise EmulatorError(message)
+        self._record().unlink(missing_ok=True)
+
+    def running(self) -> bool:
+        return self._pid() is not None and _answers(self.endpoint_url)
+
+    def _spawn(self) -> int:
+        (self.home / "tmp").mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [MINISTACK_PYTHON, "-m", "ministack"],
+                env=self._environment(),
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return process.pid
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        switches = {"IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "LOG_LEVEL": "WARNING"}
+        place = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(self.port), "TMPDIR": str(self.home / "tmp")}
+        return inherited | switches | place | (self._storage() if self.persistent else {})
+
+    def _storage(self) -> dict[str, str]:
+        state = {"PERSIST_STATE": "1", "STATE_DIR": str(self.home / "state")}
+        return state | {"S3_PERSIST": "1", "S3_DATA_DIR": str(self.home / "s3")}
+
+    def _wait_until_ready(self) -> None:
+        if not _within(START_SECONDS, lambda: _answers(self.endpoint_url) or self._pid() is None) or not self.running():
+            message = f"MiniStack did not start; see {self.log}"
+            raise EmulatorError(message)
+
+    def _record(self) -> Path:
+        return self.home / "instance.json"
+
+    def _pid(self) -> int | None:
+        pid = recorded(self.home).get("pid")
+        return pid if pid is not None and _is_ministack(pid) else None
+
+
+def recorded(home: Path) -> dict[str, int]:
+    """`pid` and `port` of the instance last started in this folder, empty when it was stopped."""
+    try:
+        record: dict[str, int] = json.loads((home / "instance.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return record
+
+
+def mend_stream_positions(state: Path) -> None:
+    """Drops the saved stream positions: the streams themselves are not saved, so readers would wait for ever."""
+    saved = state / "lambda.json"
+    if not saved.exists():
+        return
+    content = json.loads(saved.read_text())
+    content.get("payload", {}).pop("dynamodb_stream_positions", None)
+    replacement = saved.with_suffix(".mended")
+    replacement.write_text(json.dumps(content))
+    shutil.move(replacement, saved)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _is_ministack(pid: int) -> bool:
+    command = subprocess.run(
+        ["ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )  # noqa: S607
+    return "ministack" in command.stdout and not command.stdout.startswith("Z")
+
+
+def _answers(endpoint_url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{endpoint_url}/_ministack/ready", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _within(seconds: float, condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False

@@ -1,0 +1,116 @@
+"""The hospital on this machine: up, down, reset, status, logs."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from tools import system as deployment
+from tools.emulator import MiniStack, recorded
+from tools.paths import LOCAL
+from tools.progress import console, step
+from tools.system import System
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HOME = LOCAL / "ministack"
+FACTS = LOCAL / "hms.json"
+DEFAULT_PORT = 4566
+
+
+def up() -> None:
+    instance = MiniStack(_wanted_port(), HOME)
+    _move(instance)
+    with step("MiniStack") as current:
+        current.outcome = "running already" if instance.running() else instance.endpoint_url
+        instance.start()
+    system = System(instance.endpoint_url)
+    _deploy(system)
+    users = _seed(system)
+    _write_facts(system, users)
+    _introduce(system, users)
+
+
+def down() -> None:
+    instance = _instance()
+    with step("MiniStack") as current:
+        current.outcome = "stopped, its data kept" if instance.running() else "was not running"
+        instance.stop()
+
+
+def reset() -> None:
+    down()
+    with step("Data"):
+        for path in (HOME, FACTS):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def status() -> bool:
+    """Prints whether the hospital is running, and where."""
+    instance = _instance()
+    if not instance.running():
+        console.print("not running; start it with `make run`")
+        return False
+    system = System(instance.endpoint_url)
+    console.print(f"{system.base_url}  {'deployed' if system.deployed() else 'not deployed'}")
+    return True
+
+
+def running_system() -> System:
+    """The system that `up` left running, for the commands that work on it."""
+    return System(_instance().endpoint_url)
+
+
+def _wanted_port() -> int:
+    return int(os.environ.get("HMS_PORT") or DEFAULT_PORT)
+
+
+def _instance() -> MiniStack:
+    return MiniStack(recorded(HOME).get("port", _wanted_port()), HOME)
+
+
+def _move(wanted: MiniStack) -> None:
+    current = _instance()
+    if current.port != wanted.port and current.running():
+        with step(f"Leaving port {current.port}"):
+            current.stop()
+
+
+def _deploy(system: System) -> None:
+    with step("Building layers and functions") as current:
+        current.outcome = "built" if deployment.build() else "up to date"
+    with step("Deploying") as current:
+        digest, marker = deployment.sources_digest(), HOME / "deployed"
+        if marker.exists() and marker.read_text() == digest and system.deployed():
+            current.outcome = "up to date"
+            return
+        system.deploy()
+        marker.write_text(digest)
+        current.outcome = f"stack {system.stack}"
+
+
+def _seed(system: System) -> list[dict[str, Any]]:
+    if importlib.util.find_spec("tools.seed") is None:
+        return []
+    with step("Demo hospital"):
+        users: Iterable[dict[str, Any]] = importlib.import_module("tools.seed").seed(system)
+    return list(users or [])
+
+
+def _write_facts(system: System, users: list[dict[str, Any]]) -> None:
+    facts = {"base_url": system.base_url, "endpoint_url": system.endpoint_url, "users": users}
+    FACTS.write_text(json.dumps(facts, indent=2) + "\n")
+
+
+def _introduce(system: System, users: list[dict[str, Any]]) -> None:
+    console.print(f"\nBase URL  {system.base_url}", soft_wrap=True)
+    console.print(f"Docs      {system.base_url}/docs", soft_wrap=True)
+    for user in users:
+        console.print(
+            f"Login     {user['email']:<40} {user['password']:<24} {', '.join(user['roles'])}", soft_wrap=True
+        )

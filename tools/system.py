@@ -1,0 +1,163 @@
+"""The hospital as deployed on an emulator: built once, put there, and where to reach it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import zipfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from tools.paths import BUILD, ROOT, SAM, TEST_LAYER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+SOURCES = ("template.yaml", "gateway.yaml", "samconfig.toml", "requirements/layer.lock", "tools/artefact.py")
+SOURCE_TREES = ("functions", "layers", "statemachines")
+FINISHED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+# Keys of nobody: whatever the operator's shell holds for AWS stays out of reach.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+class DeployError(Exception):
+    """The build or the deployment failed; the message ends with the tool's own last words."""
+
+
+@dataclass(frozen=True)
+class System:
+    endpoint_url: str
+    stage: str = "local"
+    stack: str = "hms"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.endpoint_url}/restapis/hms/{self.stage}/_user_request_"
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this emulator."""
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint_url,
+            region_name=CREDENTIALS["AWS_DEFAULT_REGION"],
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What a command line needs to talk to this emulator and to nothing else."""
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith("AWS_") or name == "AWS_CA_BUNDLE"
+        }
+        nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "SAM_CLI_TELEMETRY": "0"}
+        return kept | CREDENTIALS | nowhere | {"AWS_ENDPOINT_URL": self.endpoint_url, "SAM_CLI_POLL_DELAY": "0.5"}
+
+    def deployed(self) -> bool:
+        """Whether the stack is there and whole."""
+        client = self.client("cloudformation")
+        try:
+            stacks = client.describe_stacks(StackName=self.stack)["Stacks"]
+        except client.exceptions.ClientError:
+            return False
+        return any(stack["StackStatus"] in FINISHED for stack in stacks)
+
+    def deploy(self) -> None:
+        """Puts what was built there.
+
+        Raises DeployError.
+        """
+        settings = {"Stage": self.stage, **self.parameters}
+        overrides = [f"{name}={value}" for name, value in settings.items()]
+        with _exclusive():
+            _sam(
+                "deploy",
+                "--stack-name",
+                self.stack,
+                "--parameter-overrides",
+                *overrides,
+                environment=self.environment(),
+            )
+
+
+def publish_test_layer(system: System, directory: Path = TEST_LAYER) -> str:
+    """Puts the test-only layer there and returns its ARN, for the parameter `TestLayerArn`."""
+    layer = system.client("lambda").publish_layer_version(
+        LayerName=f"{system.stack}-testing", Content={"ZipFile": _zipped(directory)}, CompatibleRuntimes=["python3.13"]
+    )
+    arn: str = layer["LayerVersionArn"]
+    return arn
+
+
+def _zipped(directory: Path) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(directory.rglob("*.py")):
+            archive.write(path, f"python/{path.relative_to(directory)}")
+    return buffer.getvalue()
+
+
+def build() -> bool:
+    """Builds the layers and functions unless they are up to date; says whether it had to.
+
+    Raises DeployError.
+    """
+    with _exclusive():
+        marker = BUILD.parent / "built"
+        digest = sources_digest()
+        if marker.exists() and marker.read_text() == digest and BUILD.exists():
+            return False
+        marker.unlink(missing_ok=True)
+        shutil.rmtree(BUILD, ignore_errors=True)
+        _sam("build", environment=os.environ | {"SAM_CLI_TELEMETRY": "0"})
+        marker.write_text(digest)
+        return True
+
+
+def sources_digest() -> str:
+    """Names the state of everything that a build reads."""
+    digest = hashlib.sha256()
+    for path in _sources():
+        digest.update(f"{path.relative_to(ROOT)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources() -> list[Path]:
+    trees = (path for tree in SOURCE_TREES for path in (ROOT / tree).rglob("*"))
+    files = (ROOT / name for name in SOURCES)
+    return sorted(path for path in [*trees, *files] if path.is_file() and "__pycache__" not in path.parts)
+
+
+@contextmanager
+def _exclusive() -> Iterator[None]:
+    """One build or deployment at a time: they share the artefacts."""
+    BUILD.parent.mkdir(exist_ok=True)
+    with (BUILD.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sam(verb: str, *arguments: str, environment: Mapping[str, str]) -> None:
+    command = [SAM, verb, *arguments]
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    (BUILD.parent / f"{verb}.log").write_text(result.stdout)
+    if result.returncode:
+        message = f"sam {verb} failed (all of it in {BUILD.parent / verb}.log)\n" + _last_words(result.stdout)
+        raise DeployError(message)
+
+
+def _last_words(output: str) -> str:
+    lines = output.splitlines()
+    failures = [line for line in lines if "FAILED" in line]
+    return "\n".join([*failures[:20], *lines[-15:]])
