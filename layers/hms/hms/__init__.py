@@ -1,0 +1,1 @@
+"""What every domain of HMS shares, and nothing that a single domain needs."""

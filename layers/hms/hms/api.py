@@ -1,0 +1,376 @@
+"""HTTP in, HTTP out: routes with a declared permission, one place that turns errors into problems, one log line."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
+from urllib.parse import unquote
+
+from pydantic import BaseModel, ValidationError
+
+from hms import clock, ids, seam, telemetry
+from hms.auth import ANONYMOUS
+from hms.call import Call, Outcome
+from hms.errors import (
+    Busy,
+    FieldError,
+    IdempotencyKeyRequired,
+    Invalid,
+    Malformed,
+    NotFound,
+    Problem,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from hms.rows import Contention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hms.aggregate import Entity
+    from hms.auth import Verifier
+    from hms.policy import Policy
+
+PUBLIC = "public"
+ANY_USER = "signed-in"
+MAX_BODY_BYTES = 256 * 1024
+_HEADER_VALUE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+_PROBLEM_TYPE = "urn:hms:problem:"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer; `body` None means no content."""
+
+    status: int = 200
+    body: BaseModel | str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
+
+
+def answer(outcome: Outcome[Any] | Entity, status: int = 200, view: BaseModel | None = None) -> Response:
+    """A single resource with its ETag; a replayed command says so."""
+    state = outcome.state if isinstance(outcome, Outcome) else outcome
+    headers = {"ETag": f'"{state.version}"'}
+    if isinstance(outcome, Outcome) and outcome.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(status, view or state, headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation. `permission` is a name of the domain's policy table, `PUBLIC` or `ANY_USER`."""
+
+    method: str
+    path: str
+    permission: str
+    handle: Callable[..., Response]
+    summary: str
+    answers: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    status: int = 200
+    problems: tuple[type[Problem], ...] = ()
+    key_required: bool = False
+    query_aliases: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
+
+    @property
+    def operation_id(self) -> str:
+        return self.handle.__name__
+
+
+class Health(BaseModel):
+    """A function that answers; what is behind it is asked by `/ready`."""
+
+    domain: str
+    status: str = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that has passed the gate; `call` is what commands need of it, `path` the ids of its path."""
+
+    call: Call
+    path: Mapping[str, str]
+    event: Mapping[str, Any] = field(repr=False)
+
+
+type _Plain = Callable[[Request], Response]
+type _With[M] = Callable[[Request, M], Response]
+
+
+class Api:
+    """The routes of one domain and the Lambda handler that serves them.
+
+    API Gateway names the route that matched (`resource`), so there is nothing to match again here.
+    """
+
+    def __init__(self, domain: str, policy: Policy, verifier: Callable[[], Verifier] | None = None) -> None:
+        self.domain = domain
+        self.policy = policy
+        self.routes: dict[tuple[str, str], Route] = {}
+        self._make_verifier = verifier
+        self._verifier: Verifier | None = None
+        self._declare_health()
+
+    @overload
+    def route(
+        self, method: str, path: str, permission: str, *, query: type[Any], **details: Any
+    ) -> Callable[[_With[Any]], _With[Any]]: ...
+    @overload
+    def route(
+        self, method: str, path: str, permission: str, *, body: type[Any], **details: Any
+    ) -> Callable[[_With[Any]], _With[Any]]: ...
+    @overload
+    def route(self, method: str, path: str, permission: str, **details: Any) -> Callable[[_Plain], _Plain]: ...
+
+    def route(self, method: str, path: str, permission: str, **details: Any) -> Any:
+        """Declare an operation; `details` are the fields of `Route`. The function's name is its operation id."""
+
+        def declare(handle: Callable[..., Response]) -> Callable[..., Response]:
+            if permission not in (PUBLIC, ANY_USER) and permission not in self.policy.table:
+                message = f"{method} {path}: no role has the permission {permission}"
+                raise LookupError(message)
+            self.routes[method, path] = Route(method, path, permission, handle, **details)
+            return handle
+
+        return declare
+
+    def _declare_health(self) -> None:
+        def health(_request: Request) -> Response:
+            return Response(body=Health(domain=self.domain))
+
+        health.__name__ = f"get_{self.domain}_health"
+        summary = f"Whether the {self.domain} functions answer"
+        self.route("GET", f"/v1/{self.domain}/health", PUBLIC, summary=summary, answers=Health)(health)
+
+    def handler(self, event: dict[str, Any], _context: object = None) -> dict[str, Any]:
+        """The Lambda handler (REST proxy event in, REST proxy answer out). Never raises."""
+        started = time.perf_counter()
+        seam.begin(event)
+        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        correlation_id = _token(headers.get("x-correlation-id")) or ids.new()
+        route = self.routes.get((event["httpMethod"], event["resource"]))
+        try:
+            response = self._answered(route, event, headers, correlation_id)
+        except Problem as problem:
+            response = _problem(problem, event, correlation_id)
+        except Contention:
+            response = _problem(Busy(), event, correlation_id)
+        except Exception as error:  # noqa: BLE001  (the last line of defence: a fault is told, not thrown)
+            telemetry.fault("unexpected", error, correlation_id=correlation_id, domain=self.domain)
+            response = _problem(Problem(), event, correlation_id)
+        self._log(event, response.status, started, correlation_id)
+        return _proxied(response, headers, correlation_id)
+
+    def _answered(
+        self, route: Route | None, event: Mapping[str, Any], headers: Mapping[str, str], correlation_id: str
+    ) -> Response:
+        if route is None:
+            raise NotFound
+        who = ANONYMOUS
+        if route.permission != PUBLIC:
+            who = self._gate().principal(headers.get("authorization"), self.policy)
+        if route.permission not in (PUBLIC, ANY_USER):
+            who.require(route.permission)
+        path = _path(event)
+        payload = _payload(route, event, headers)
+        call = Call(
+            who,
+            clock.now(),
+            correlation_id,
+            if_match=_version(headers.get("if-match")),
+            **_identity(route, event, headers, who.user_id, payload),
+        )
+        request = Request(call, path, event)
+        return route.handle(request) if payload is None else route.handle(request, payload)
+
+    def _gate(self) -> Verifier:
+        if self._verifier is None:
+            if self._make_verifier is None:
+                raise NotFound
+            self._verifier = self._make_verifier()
+        return self._verifier
+
+    def _log(self, event: Mapping[str, Any], status: int, started: float, correlation_id: str) -> None:
+        duration = round((time.perf_counter() - started) * 1000, 2)
+        failed = int(status >= 500)  # noqa: PLR2004
+        metrics = {"requests": (1, "Count"), "errors": (failed, "Count"), "duration": (duration, "Milliseconds")}
+        route = f"{event['httpMethod']} {event['resource']}"
+        telemetry.measured(
+            metrics, {"service": self.domain, "route": route}, status=status, correlation_id=correlation_id
+        )
+
+
+def _path(event: Mapping[str, Any]) -> dict[str, str]:
+    path = {name: unquote(value) for name, value in (event.get("pathParameters") or {}).items()}
+    for name, value in path.items():
+        if name.endswith("_id"):
+            path[name] = value.lower()
+            if not ids.is_id(path[name]):
+                raise NotFound
+    return path
+
+
+def _payload(route: Route, event: Mapping[str, Any], headers: Mapping[str, str]) -> BaseModel | None:
+    query = _single(event.get("multiValueQueryStringParameters") or {})
+    if route.body is None:
+        return _checked(route.query or _Nothing, query) if route.query or query else None
+    text = _text(event, headers)
+    if query:
+        text = _with_query(route, text, query)
+    try:
+        return route.body.model_validate_json(text or b"{}")
+    except ValidationError as error:
+        raise _invalid(error) from error
+    except RecursionError as error:
+        raise Malformed from error
+
+
+class _Nothing(BaseModel, extra="forbid"):
+    """Query parameters of an operation that takes none."""
+
+
+def _checked(model: type[BaseModel], values: Mapping[str, str]) -> BaseModel:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def _single(multi: Mapping[str, list[str]]) -> dict[str, str]:
+    repeated = [name for name, values in multi.items() if len(values) > 1]
+    if repeated:
+        raise Invalid(errors=tuple(FieldError(name, "repeated", "give this parameter once") for name in repeated))
+    return {name: values[0] for name, values in multi.items()}
+
+
+def _text(event: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
+    body = event.get("body") or ""
+    if len(body) > MAX_BODY_BYTES * 2:
+        raise TooLarge
+    try:
+        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+        decoded = raw.decode()
+    except ValueError as error:
+        raise Malformed("The body is not UTF-8.") from error
+    if len(raw) > MAX_BODY_BYTES:
+        raise TooLarge
+    media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if raw and media_type != "application/json":
+        raise UnsupportedMediaType
+    if "\ufffd" in decoded:
+        # Some gateways put the replacement character where a body was not UTF-8.
+        raise Malformed("The body is not UTF-8.")
+    return raw
+
+
+def _with_query(route: Route, text: bytes, query: Mapping[str, str]) -> bytes:
+    from pydantic_core import from_json, to_json
+
+    unknown = [name for name in query if name not in route.query_aliases]
+    if unknown:
+        raise Invalid(errors=tuple(FieldError(name, "extra_forbidden", "unknown parameter") for name in unknown))
+    try:
+        body = from_json(text or b"{}")
+    except ValueError as error:
+        raise Malformed("The body is not JSON.") from error
+    if not isinstance(body, dict):
+        raise Malformed("The body is a JSON object.")
+    renamed = {route.query_aliases[name]: value for name, value in query.items()}
+    return to_json(renamed | body)
+
+
+def _invalid(error: ValidationError) -> Problem:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    if details[0]["type"] == "json_invalid":
+        return Malformed("The body is not JSON.")
+    fields = tuple(
+        FieldError(".".join(map(str, detail["loc"])) or "body", detail["type"], _sentence(detail["msg"]))
+        for detail in details
+    )
+    return Invalid(errors=fields)
+
+
+def _sentence(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _identity(
+    route: Route, event: Mapping[str, Any], headers: Mapping[str, str], user_id: str, payload: BaseModel | None
+) -> dict[str, str]:
+    if route.method == "GET":
+        return {}
+    asked = payload.model_dump_json() if payload else ""
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:32]
+    key = headers.get("idempotency-key")
+    if key is None:
+        if route.key_required:
+            raise IdempotencyKeyRequired
+        return {"digest": digest}
+    if not _KEY.fullmatch(key):
+        raise Malformed("An Idempotency-Key is 1 to 255 visible ASCII characters.")
+    return {"digest": digest, "token": ids.derived(user_id, route.method, event["path"], key)}
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    match = _ETAG.fullmatch(if_match.strip())
+    return int(match[1]) if match else 0
+
+
+def _token(value: str | None) -> str | None:
+    return value if value and _HEADER_VALUE.fullmatch(value) else None
+
+
+class ProblemView(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    correlation_id: str
+    errors: list[dict[str, str]] = []
+
+
+def _problem(problem: Problem, event: Mapping[str, Any], correlation_id: str) -> Response:
+    view = ProblemView(
+        type=_PROBLEM_TYPE + problem.code.lower().replace("_", "-"),
+        title=problem.title,
+        status=problem.status,
+        detail=problem.detail,
+        instance=event["resource"],
+        code=problem.code,
+        correlation_id=correlation_id,
+        errors=[{"field": one.field, "code": one.code, "detail": one.detail} for one in problem.errors],
+    )
+    headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else {}
+    if problem.status == 401:  # noqa: PLR2004
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(problem.status, view, headers, "application/problem+json")
+
+
+def _proxied(response: Response, headers: Mapping[str, str], correlation_id: str) -> dict[str, Any]:
+    body = response.body.model_dump_json() if isinstance(response.body, BaseModel) else response.body or ""
+    out = {
+        "Content-Type": response.media_type,
+        "X-Correlation-ID": correlation_id,
+        "X-Request-ID": _token(headers.get("x-request-id")) or correlation_id,
+        "Cache-Control": "no-store",
+        **response.headers,
+    }
+    status = response.status
+    if status == 200 and headers.get("if-none-match") == out.get("ETag", ""):  # noqa: PLR2004
+        status, body = 304, ""
+    return {"statusCode": status, "headers": out, "body": body, "isBase64Encoded": False}

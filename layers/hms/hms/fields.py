@@ -1,0 +1,102 @@
+"""Field types that the wire shares: what they accept and how they come out."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from hms.ids import is_id
+
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
+_BIDI_AND_SPECIALS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\uffff]")
+
+
+class Command(BaseModel):
+    """A request body: unknown fields, other types and naive instants are refused; text is trimmed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_strip_whitespace=True)
+
+
+class Params(BaseModel):
+    """Query parameters: text on the wire, so `"20"` is a number here; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class View(BaseModel):
+    """An answer that is not an entity itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def _readable_year(value: Any) -> Any:
+    year = re.match(r"\d{4}(?=-)", value) if isinstance(value, str) else None
+    if isinstance(value, str) and not (year and _FIRST_YEAR <= int(year[0]) <= _LAST_YEAR):
+        message = f"an instant is RFC 3339 with an offset, between {_FIRST_YEAR} and {_LAST_YEAR}"
+        raise ValueError(message)
+    return value
+
+
+def utc(instant: datetime) -> datetime:
+    return instant.astimezone(UTC)
+
+
+def rfc3339(instant: datetime) -> str:
+    """`2026-11-21T04:30:00Z`."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_readable_year),
+    AfterValidator(utc),
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    Field(examples=["2026-11-23T10:00:00+05:30"]),
+]
+
+
+def _plain_text(text: str) -> str:
+    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" for letter in text):
+        message = "control characters are not text"
+        raise ValueError(message)
+    if _BIDI_AND_SPECIALS.search(text):
+        message = "invisible and replacement characters are not text"
+        raise ValueError(message)
+    return unicodedata.normalize("NFC", text)
+
+
+Text = Annotated[str, AfterValidator(_plain_text)]
+Line = Annotated[Text, Field(min_length=1, max_length=200, pattern=r"^[^\n\t]+$")]
+Note = Annotated[Text, Field(min_length=1, max_length=4000)]
+
+
+def _known_id(text: str) -> str:
+    if not is_id(text.lower()):
+        message = "an id is a UUID"
+        raise ValueError(message)
+    return text.lower()
+
+
+Id = Annotated[str, AfterValidator(_known_id), Field(json_schema_extra={"format": "uuid"})]
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        message = "a time zone is an IANA name such as Asia/Kolkata"
+        raise ValueError(message) from error
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_zone), Field(examples=["Asia/Kolkata"])]
+
+
+def day_of(instant: datetime, zone: str) -> date:
+    """The calendar day that an instant falls on in a zone."""
+    return instant.astimezone(ZoneInfo(zone)).date()

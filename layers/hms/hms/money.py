@@ -1,0 +1,62 @@
+"""Money: whole minor units and an ISO 4217 currency at rest, a decimal string on the wire."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializationInfo,
+    ValidationInfo,
+)
+
+MINOR_DIGITS = 2
+AT_REST = {"at_rest": True}
+_LARGEST = 10**12
+
+
+def _minor_units(value: Any, info: ValidationInfo) -> Any:
+    if info.context == AT_REST:
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        message = "an amount is a decimal string such as 500.00"
+        raise ValueError(message)  # noqa: TRY004  (pydantic turns a ValueError into a field error)
+    try:
+        amount = Decimal(str(value)).scaleb(MINOR_DIGITS)
+    except ArithmeticError as error:
+        message = "an amount is a decimal string such as 500.00"
+        raise ValueError(message) from error
+    if not amount.is_finite() or amount != amount.to_integral_value() or abs(amount) > _LARGEST:
+        message = f"an amount has at most {MINOR_DIGITS} decimals and is not astronomical"
+        raise ValueError(message)
+    return int(amount)
+
+
+def wire(minor: int) -> str:
+    """50000 → `"500.00"`."""
+    return f"{Decimal(minor).scaleb(-MINOR_DIGITS):.{MINOR_DIGITS}f}"
+
+
+def _serialized(minor: int, info: SerializationInfo) -> int | str:
+    return minor if info.context == AT_REST else wire(minor)
+
+
+Amount = Annotated[
+    int,
+    BeforeValidator(_minor_units, json_schema_input_type=str),
+    PlainSerializer(_serialized),
+]
+
+
+class Money(BaseModel):
+    """`{"amount": "500.00", "currency": "INR"}`; in Python `amount` counts minor units (50000)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    amount: Amount = Field(ge=0, examples=["500.00"])
+    currency: str = Field(default="INR", pattern="^[A-Z]{3}$")

@@ -1,0 +1,42 @@
+"""What a function tells its operators: JSON lines with ids and counts, metrics in CloudWatch's embedded format."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+from typing import Any
+
+_NAMESPACE = "HMS"
+
+
+def log(level: str, message: str, **fields: Any) -> None:
+    """One line. `fields` are ids, codes and counts, never personal data."""
+    line = {"level": level, "message": message, **fields}
+    print(json.dumps(line, default=str, separators=(",", ":")), file=sys.stdout, flush=True)
+
+
+def fault(message: str, error: BaseException, **fields: Any) -> None:
+    """An unexpected exception: its class and where it happened; its text may hold personal data and stays out."""
+    frames = [
+        f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    log("ERROR", message, error=type(error).__name__, frames=frames[-8:], **fields)
+
+
+def measured(metrics: dict[str, tuple[float, str]], dimensions: dict[str, str], **fields: Any) -> None:
+    """One line, a log entry that carries metrics: name → (value, CloudWatch unit), under one set of dimensions."""
+    definitions = [{"Name": name, "Unit": unit} for name, (_, unit) in metrics.items()]
+    directive = {"Namespace": _NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": definitions}
+    line = {
+        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
+        **dimensions,
+        **{name: value for name, (value, _) in metrics.items()},
+        **fields,
+    }
+    print(json.dumps(line, separators=(",", ":")), file=sys.stdout, flush=True)
+
+
+def count(metric: str, **dimensions: str) -> None:
+    measured({metric: (1, "Count")}, dimensions)
