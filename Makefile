@@ -28,14 +28,14 @@ setup: .venv/.ready .tools/ministack/.ready .tools/sam/.ready ## prepare the too
 
 .tools/%/.ready: requirements/%.lock .tools/uv/.ready .python-version
 	@echo "setup: $*"
-	@$(UV) venv --quiet --clear $(@D)
-	@$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	@$(UV) venv --quiet --allow-existing $(@D)
+	@$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
 	@touch $@
 
 .venv/.ready: requirements/dev.lock .tools/uv/.ready .python-version tools/install.py
 	@echo "setup: project"
-	@$(UV) venv --quiet --clear $(@D)
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	@$(UV) venv --quiet --allow-existing $(@D)
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $<
 	@$(BIN)/python tools/install.py
 	@touch $@
 

