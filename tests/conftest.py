@@ -27,10 +27,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         return
     home = Path(os.environ.pop(HOME))
     stop(home)
-    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        shutil.rmtree(home)
-    elif (home / "ministack.log").exists():
+    if exitstatus == pytest.ExitCode.TESTS_FAILED and (home / "ministack.log").exists():
         print(f"\nlogs of the instance: {home}")
+    else:
+        shutil.rmtree(home)
 
 
 @pytest.fixture(scope="session")

@@ -74,17 +74,18 @@ class MiniStack:
 
     def _spawn(self) -> int:
         (self.home / "tmp").mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [MINISTACK_PYTHON, "-m", "ministack"],
-                env=self._environment(),
-                cwd=self.home,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        return process.pid
+        appended = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        return os.posix_spawn(
+            MINISTACK_PYTHON,
+            [str(MINISTACK_PYTHON), "-m", "ministack"],
+            self._environment(),
+            setsid=True,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(self.log), appended, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+        )
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
