@@ -84,6 +84,14 @@ def imports() -> None:
     raise typer.Exit(imports.check())
 
 
+@app.command()
+def gateway() -> None:
+    """Write gateway.yaml from the routes of the code."""
+    from tools import gateway
+
+    gateway.write()
+
+
 def main() -> None:
     from tools.emulator import EmulatorError
     from tools.system import DeployError

@@ -6,6 +6,7 @@ A business refusal comes back as data (`{"outcome": "refused", …}`); only faul
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hms import seam
@@ -45,7 +46,6 @@ class Owner:
 
     def __init__(self, function: str) -> None:
         self._function = function
-        self._client: Any = None
 
     def ask(self, task: str, **payload: Any) -> Payload:
         """The owner's word. Raises `Busy` (503) when it does not come in time."""
@@ -53,7 +53,7 @@ class Owner:
 
         request = json.dumps({"task": task, **payload}).encode()
         try:
-            answer = self._lambda().invoke(FunctionName=setting(self._function), Payload=request)
+            answer = _lambda().invoke(FunctionName=setting(self._function), Payload=request)
             result: Mapping[str, Any] = json.loads(answer["Payload"].read())
         except (BotoCoreError, ClientError) as error:
             raise Busy("A part of the system does not answer; send the request again.") from error
@@ -61,13 +61,12 @@ class Owner:
             raise Busy("A part of the system does not answer; send the request again.")
         return dict(result)
 
-    def _lambda(self) -> Any:
-        if self._client is None:
-            from botocore.config import Config
-            from botocore.session import get_session
 
-            config = Config(
-                connect_timeout=_CONNECT_SECONDS, read_timeout=_ANSWER_SECONDS, retries={"total_max_attempts": 1}
-            )
-            self._client = get_session().create_client("lambda", config=config)
-        return self._client
+@cache
+def _lambda() -> Any:
+    """One client for all owners: making one is slow."""
+    from botocore.config import Config
+    from botocore.session import get_session
+
+    config = Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_ANSWER_SECONDS, retries={"total_max_attempts": 1})
+    return get_session().create_client("lambda", config=config)

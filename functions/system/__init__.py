@@ -1,0 +1,1 @@
+"""The whole: is it up, and what does it speak."""
