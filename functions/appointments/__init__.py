@@ -1,0 +1,1 @@
+"""Visits: booked, moved, held and cancelled, never two at once."""

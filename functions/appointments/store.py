@@ -1,0 +1,160 @@
+"""Where visits are kept: the visit, its day sheets, and copies of the people it joins.
+
+| row | pk | sk | index `by_a` |
+|---|---|---|---|
+| visit | `appointment#<id>` | `state`, `event#<version>` | |
+| doctor's sheet | `doctor#<id>` | `day#<clinic day>` | `day#<clinic day>#<shard>` / doctor |
+| patient's sheet | `patient#<id>` | `day#<UTC day>` | |
+| copies | `doctor#<id>`, `patient#<id>` | `profile` | |
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from appointments.hours import days_of, possible_days
+from appointments.model import Appointment
+from appointments.people import DoctorCopy, PatientCopy
+from appointments.sheets import Sheet, SheetId, sheet_of, sheets_of, text_of
+from hms.aggregate import Aggregates, Stored
+from hms.rows import Amend, Conflict, Insert, Item, Key, Query, Refresh, Replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from appointments.model import Slot
+    from hms.call import Call
+    from hms.events import Fact
+    from hms.rows import Change, Table
+
+SHARDS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that a booking decision rests on, from one consistent read."""
+
+    stored: Stored[Appointment] | None
+    patient: PatientCopy | None
+    doctor: DoctorCopy | None
+    sheets: Mapping[SheetId, Sheet]
+
+
+class Appointments(Aggregates[Appointment]):
+    def __init__(self, table: Table) -> None:
+        super().__init__(table, "appointment", Appointment)
+
+    def scene(self, appointment_id: str, patient_id: str, doctor_id: str, slot: Slot) -> Scene:
+        """One batch read. The doctor's zone is not known yet, so the sheets of every possible clinic day come along."""
+        doctor_days = [SheetId(f"doctor#{doctor_id}", day) for day in possible_days(slot)]
+        patient_days = [SheetId(f"patient#{patient_id}", day) for day in days_of(slot, "UTC")]
+        sheet_ids = doctor_days + patient_days
+        own, patient, doctor = self.key(appointment_id), patient_key(patient_id), doctor_key(doctor_id)
+        found = self.table.get_many([own, patient, doctor, *(_sheet_key(one) for one in sheet_ids)])
+        return Scene(
+            self.read(found.get(own)),
+            patient_of(found.get(patient)),
+            doctor_of(found.get(doctor)),
+            {one: sheet_of(one, found.get(_sheet_key(one))) for one in sheet_ids},
+        )
+
+    def save(
+        self,
+        before: Stored[Appointment] | None,
+        after: Appointment,
+        fact: Fact,
+        call: Call,
+        sheets: Mapping[SheetId, Sheet] | None = None,
+    ) -> None:
+        """State, event and sheets in one transaction.
+
+        With `sheets`, those the visit stands on are written whole, on the versions the decision has read; without,
+        only the visit's own lines are rewritten, unread. Lines on sheets it leaves go either way.
+        """
+        changes = self.changes(after.appointment_id, before, after, fact, call)
+        standing = sheets_of(after)
+        changes += [_line_change(after, one, sheets[one] if sheets else None) for one in standing]
+        left = set(sheets_of(before.state)) - set(standing) if before else set()
+        changes += [Amend(_sheet_key(one), drop=[after.appointment_id]) for one in sorted(left)]
+        self.table.commit(changes)
+
+    def sheets(self, owner: str, first: date, last: date, limit: int | None = None) -> list[Sheet]:
+        """The sheets of one person in the order of days; consistent."""
+        found = self.table.query(Query(owner, f"day#{first}", f"day#{last}", limit=limit))
+        return [_sheet(item) for item in found.items]
+
+    def sheets_on(self, day: date) -> list[Sheet]:
+        """Every doctor's sheet of one clinic day, from the index."""
+        found = [
+            self.table.query(Query(f"day#{day}#{shard}", "", "\uffff", index="by_a")).items for shard in range(SHARDS)
+        ]
+        return [_sheet(item) for items in found for item in items]
+
+    def week(self, doctor_id: str, days: Iterable[date]) -> tuple[DoctorCopy | None, dict[date, Sheet]]:
+        """A doctor and their sheets of some days in one consistent read."""
+        owner = f"doctor#{doctor_id}"
+        ids = [SheetId(owner, day) for day in days]
+        found = self.table.get_many([doctor_key(doctor_id), *(_sheet_key(one) for one in ids)])
+        sheets = {one.day: sheet_of(one, found.get(_sheet_key(one))) for one in ids}
+        return doctor_of(found.get(doctor_key(doctor_id))), sheets
+
+    def doctor(self, doctor_id: str) -> DoctorCopy | None:
+        return doctor_of(self.table.get(doctor_key(doctor_id)))
+
+    def keep_patient(self, copy: PatientCopy) -> None:
+        self._keep(Item(*patient_key(copy.patient_id), version=copy.version, body=copy.model_dump_json()))
+
+    def keep_doctor(self, copy: DoctorCopy) -> None:
+        body = copy.model_dump_json(by_alias=True)
+        self._keep(Item(*doctor_key(copy.doctor_id), version=copy.version, body=body))
+
+    def _keep(self, item: Item) -> None:
+        try:
+            self.table.commit([Refresh(item)])
+        except Conflict:
+            return  # A later version is here already: events may come twice and in any order.
+
+
+def patient_key(patient_id: str) -> Key:
+    return Key(f"patient#{patient_id}", "profile")
+
+
+def doctor_key(doctor_id: str) -> Key:
+    return Key(f"doctor#{doctor_id}", "profile")
+
+
+def patient_of(item: Item | None) -> PatientCopy | None:
+    return PatientCopy.model_validate_json(item.body or "") if item else None
+
+
+def doctor_of(item: Item | None) -> DoctorCopy | None:
+    return DoctorCopy.model_validate_json(item.body or "") if item else None
+
+
+def _sheet_key(sheet_id: SheetId) -> Key:
+    return Key(sheet_id.owner, f"day#{sheet_id.day}")
+
+
+def _sheet(item: Item) -> Sheet:
+    return sheet_of(SheetId(item.pk, date.fromisoformat(item.sk.removeprefix("day#"))), item)
+
+
+def _line_change(appointment: Appointment, sheet_id: SheetId, sheet: Sheet | None) -> Change:
+    line = {appointment.appointment_id: text_of(appointment, sheet_id.owner)}
+    if sheet is None:
+        return Amend(_sheet_key(sheet_id), put=line)
+    item = Item(
+        *_sheet_key(sheet_id),
+        version=sheet.version + 1,
+        entries={**sheet.entries, **line},
+        by_a=_on_day(sheet_id) if sheet_id.owner.startswith("doctor#") else None,
+    )
+    return Replace(item) if sheet.version else Insert(item)
+
+
+def _on_day(sheet_id: SheetId) -> Key:
+    shard = zlib.crc32(sheet_id.owner.encode()) % SHARDS
+    return Key(f"day#{sheet_id.day}#{shard}", sheet_id.owner)

@@ -1,0 +1,64 @@
+"""What other domains and the operator may ask of visits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appointments import agenda, service
+from appointments.model import RecordAppointment
+from appointments.people import DoctorCopy, PatientCopy
+from appointments.store import Appointments
+from hms import clock, ids
+from hms.auth import Principal
+from hms.call import Call
+from hms.store import DynamoTable
+from hms.tasks import Tasks
+
+if TYPE_CHECKING:
+    from hms.tasks import Payload
+
+appointments = Appointments(DynamoTable())
+tasks = Tasks()
+handler = tasks.handler
+
+
+@tasks.task("stranded")
+def list_stranded(payload: Payload) -> Payload:
+    """`{"snapshot": doctor}` → the visits it strands. The snapshot is kept: it is the owner's word."""
+    doctor = DoctorCopy.model_validate(payload["snapshot"])
+    appointments.keep_doctor(doctor)
+    found = agenda.stranded(doctor, clock.now(), appointments)
+    return {"outcome": "ok", "stranded": [visit.model_dump(mode="json") for visit in found]}
+
+
+@tasks.task("keep_patient")
+def keep_patient(payload: Payload) -> Payload:
+    """`{"snapshot": patient}` → kept at once, ahead of the event."""
+    appointments.keep_patient(PatientCopy.model_validate(payload["snapshot"]))
+    return {"outcome": "ok"}
+
+
+@tasks.task("has_future_visits")
+def tell_future_visits(payload: Payload) -> Payload:
+    has = agenda.has_future_visits(payload["doctor_id"], clock.now(), appointments)
+    return {"outcome": "ok", "has_future_visits": has}
+
+
+@tasks.task("treats")
+def tell_treats(payload: Payload) -> Payload:
+    treats = agenda.treats(payload["doctor_id"], payload["patient_id"], clock.now(), appointments)
+    return {"outcome": "ok", "treats": treats}
+
+
+@tasks.task("record")
+def record_appointments(payload: Payload) -> Payload:
+    """`{"appointments": [RecordAppointment…]}` → which were new; recording one again changes nothing."""
+    call = Call(Principal("import", ("service",)), clock.now(), payload.get("correlation_id") or ids.new())
+    commands = [RecordAppointment.model_validate_json(text) for text in payload["appointments"]]
+    outcomes = [service.record(command, call, appointments) for command in commands]
+    return {
+        "outcome": "ok",
+        "recorded": [
+            {"appointment_id": outcome.state.appointment_id, "new": not outcome.replayed} for outcome in outcomes
+        ],
+    }
