@@ -1,0 +1,1 @@
+"""Doctors: who they are, where they belong, and when they see patients."""
