@@ -92,6 +92,15 @@ def gateway() -> None:
     gateway.write()
 
 
+@app.command()
+def openapi() -> None:
+    """Write gateway.yaml and openapi.json from the code."""
+    from tools import gateway, openapi
+
+    gateway.write()
+    openapi.write()
+
+
 def main() -> None:
     from tools.emulator import EmulatorError
     from tools.system import DeployError

@@ -36,7 +36,7 @@ class View(BaseModel):
 
 def _readable_year(value: Any) -> Any:
     year = re.match(r"\d{4}(?=-)", value) if isinstance(value, str) else None
-    if isinstance(value, str) and not (year and _FIRST_YEAR <= int(year[0]) <= _LAST_YEAR):
+    if not isinstance(value, datetime) and not (year and _FIRST_YEAR <= int(year[0]) <= _LAST_YEAR):
         message = f"an instant is RFC 3339 with an offset, between {_FIRST_YEAR} and {_LAST_YEAR}"
         raise ValueError(message)
     return value
@@ -52,7 +52,8 @@ def rfc3339(instant: datetime) -> str:
 
 
 Instant = Annotated[
-    AwareDatetime,
+    # What a validator has seen is no JSON any more, so that strictness would refuse text: hence not strict here.
+    Annotated[AwareDatetime, Field(strict=False)],
     BeforeValidator(_readable_year),
     AfterValidator(utc),
     PlainSerializer(rfc3339, return_type=str, when_used="json"),

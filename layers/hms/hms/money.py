@@ -13,6 +13,7 @@ from pydantic import (
     PlainSerializer,
     SerializationInfo,
     ValidationInfo,
+    WithJsonSchema,
 )
 
 MINOR_DIGITS = 2
@@ -48,8 +49,9 @@ def _serialized(minor: int, info: SerializationInfo) -> int | str:
 
 Amount = Annotated[
     int,
-    BeforeValidator(_minor_units, json_schema_input_type=str),
+    BeforeValidator(_minor_units, json_schema_input_type=str | float),
     PlainSerializer(_serialized),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d+\.\d{2}$"}, mode="serialization"),
 ]
 
 

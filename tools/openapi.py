@@ -1,0 +1,202 @@
+"""`openapi.json`: the whole API in OpenAPI 3.1, from the routes and models of the code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+from hms.aggregate import Entity
+from hms.api import PUBLIC, ProblemView
+from tools.examples import Examples
+from tools.paths import ROOT
+from tools.refusals import refusals, told
+from tools.routes import apis, operations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic import BaseModel
+    from pydantic.json_schema import JsonSchemaMode
+
+    from hms.api import Route
+    from tools.examples import Schema
+    from tools.routes import Operation
+
+FILE = ROOT / "functions" / "system" / "openapi.json"
+_REF = "#/components/schemas/{model}"
+_INFO = {
+    "title": "HMS",
+    "version": "1",
+    "description": (
+        "A hospital's operations. Errors are RFC 9457 problems whose `code` is stable. Instants are RFC 3339 with an "
+        "offset; unknown fields are refused. Log in with `POST /v1/auth/login` and send the access token as a bearer."
+    ),
+}
+_CORRELATION = "A name for the request; echoed, logged and carried through events."
+
+
+class _Untitled(GenerateJsonSchema):
+    """Fields are named by their keys; a title for each would only repeat them."""
+
+    def field_title_should_be_set(self, _schema: Any) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Schemas:
+    """The components, and for each model and direction the reference to its own."""
+
+    components: dict[str, Schema]
+    references: Mapping[Any, Schema]
+    examples: Examples
+
+
+def write() -> None:
+    FILE.write_text(render())
+
+
+def render() -> str:
+    return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
+
+
+def document() -> dict[str, Any]:
+    schemas = _schemas()
+    paths: dict[str, dict[str, Any]] = {}
+    for one in operations():
+        paths.setdefault(one.route.path, {})[one.route.method.lower()] = _operation(one, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": _INFO,
+        "servers": [{"url": ".", "description": "where this description is served"}],
+        "tags": [{"name": domain, "description": import_module(domain).__doc__ or domain} for domain in apis()],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.components,
+            "examples": told(),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _schemas() -> Schemas:
+    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemView, "serialization"): None}
+    for one in operations():
+        wanted |= dict.fromkeys(_models(one.route))
+    references, definitions = models_json_schema(list(wanted), ref_template=_REF, schema_generator=_Untitled)
+    components = definitions.get("$defs", {})
+    return Schemas(dict(sorted(components.items())), references, Examples(components))
+
+
+def _models(route: Route) -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
+    if route.body:
+        yield route.body, "validation"
+    if route.query:
+        yield route.query, "validation"
+    if route.answers:
+        yield route.answers, "serialization"
+
+
+def _operation(one: Operation, schemas: Schemas) -> dict[str, Any]:
+    route = one.route
+    return {
+        "operationId": route.operation_id,
+        "tags": [one.domain],
+        "summary": route.summary,
+        **_described(route),
+        **_authority(one),
+        "parameters": [*_path(route), *_query(route, schemas), *_headers(route)],
+        **({"requestBody": _body(route.body, schemas)} if route.body else {}),
+        "responses": {str(route.status): _answer(route, schemas), **refusals(route)},
+    }
+
+
+def _described(route: Route) -> dict[str, str]:
+    text = (route.handle.__doc__ or "").strip()
+    return {"description": text} if text else {}
+
+
+def _authority(one: Operation) -> dict[str, Any]:
+    permission = one.route.permission
+    if permission == PUBLIC:
+        return {"security": [], "x-permission": permission}
+    roles = apis()[one.domain].policy.table.get(permission)
+    return {"security": [{"bearer": []}], "x-permission": permission, **({"x-roles": roles} if roles else {})}
+
+
+def _path(route: Route) -> Iterator[Schema]:
+    for name in (part.strip("{}") for part in route.path.split("/") if part.startswith("{")):
+        schema = {"type": "string", "format": "uuid"} if name.endswith("_id") else {"type": "string"}
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _query(route: Route, schemas: Schemas) -> Iterator[Schema]:
+    if route.query:
+        model = _resolved(schemas, route.query)
+        for name, schema in model.get("properties", {}).items():
+            yield {"name": name, "in": "query", "required": name in model.get("required", []), "schema": schema}
+    if route.body:
+        properties = _resolved(schemas, route.body).get("properties", {})
+        for alias, name in route.query_aliases.items():
+            yield {"name": alias, "in": "query", "deprecated": True, "schema": properties[name]}
+
+
+def _resolved(schemas: Schemas, model: type[BaseModel]) -> Schema:
+    reference: str = schemas.references[model, "validation"]["$ref"]
+    return schemas.components[reference.rpartition("/")[2]]
+
+
+def _headers(route: Route) -> Iterator[Schema]:
+    text = {"type": "string"}
+    yield {"name": "X-Correlation-ID", "in": "header", "description": _CORRELATION, "schema": text}
+    if route.method != "GET":
+        meaning = "The same key with the same body answers what it answered before; with another body, 422."
+        key = {"type": "string", "minLength": 1, "maxLength": 255}
+        yield {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": route.key_required,
+            "description": meaning,
+            "schema": key,
+        }
+    if route.method != "GET" and "{" in route.path:
+        meaning = "The ETag you have seen; 412 where it has changed since."
+        yield {"name": "If-Match", "in": "header", "description": meaning, "schema": text}
+    if route.method == "GET" and _has_version(route):
+        meaning = "The ETag you have; 304 where it is still so."
+        yield {"name": "If-None-Match", "in": "header", "description": meaning, "schema": text}
+
+
+def _has_version(route: Route) -> bool:
+    return route.answers is not None and issubclass(route.answers, Entity)
+
+
+def _body(body: type[BaseModel], schemas: Schemas) -> Schema:
+    content = _content(body, "validation", schemas)
+    needed = any(field.is_required() for field in body.model_fields.values())
+    return {"required": needed, "content": {"application/json": content}}
+
+
+def _content(model: type[BaseModel], mode: JsonSchemaMode, schemas: Schemas) -> Schema:
+    reference = schemas.references[model, mode]
+    return {"schema": reference, "example": schemas.examples.of(reference)}
+
+
+def _answer(route: Route, schemas: Schemas) -> Schema:
+    headers = {"X-Correlation-ID": {"description": _CORRELATION, "schema": {"type": "string"}}}
+    if _has_version(route):
+        headers["ETag"] = {"description": "The version, for If-Match.", "schema": {"type": "string"}}
+    if route.method != "GET":
+        headers["Idempotency-Replayed"] = {
+            "description": "`true` where an earlier request with this key had done it.",
+            "schema": {"type": "string"},
+        }
+    answer: Schema = {"description": route.summary, "headers": headers}
+    if route.answers:
+        answer["content"] = {route.media_type: _content(route.answers, "serialization", schemas)}
+    elif route.status != 204:
+        answer["content"] = {route.media_type: {}}
+    return answer
