@@ -308,7 +308,7 @@ def _identity(
 ) -> dict[str, str]:
     if route.method == "GET":
         return {}
-    asked = payload.model_dump_json() if payload else ""
+    asked = payload.model_dump_json(exclude_unset=True) if payload else ""
     digest = hashlib.sha256(asked.encode()).hexdigest()[:32]
     key = headers.get("idempotency-key")
     if key is None:

@@ -80,7 +80,9 @@ def decided[T](attempt: Callable[[], T]) -> T:
 
 
 def remembered(earlier: tuple[Done, ...], done: Done) -> str:
-    return json.dumps([*earlier[-(_REMEMBERED - 1) :], done], separators=(",", ":"))
+    """The creating command is never forgotten: a late retry of it derives the same id and finds its own row."""
+    kept = (*earlier[:1], *earlier[1:][-(_REMEMBERED - 2) :])
+    return json.dumps([*kept, done], separators=(",", ":"))
 
 
 def recalled(text: str | None) -> tuple[Done, ...]:

@@ -9,10 +9,13 @@ from pydantic import Field
 from hms.errors import FieldError, Invalid
 from hms.fields import Params
 
+# What a sort key may have at most (1,024 bytes), sealed.
+_LONGEST = 1364
+
 
 class PageParams(Params):
     limit: int = Field(default=20, ge=1, le=100, description="How many items at most.")
-    cursor: str | None = Field(default=None, max_length=2000, description="`next_cursor` of the page before.")
+    cursor: str | None = Field(default=None, max_length=_LONGEST, description="`next_cursor` of the page before.")
 
 
 def opened(cursor: str | None) -> str | None:
