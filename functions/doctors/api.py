@@ -18,6 +18,7 @@ from doctors.commands import (
     SetOverride,
     UpdateDoctor,
 )
+from doctors.hours import FIRST_YEAR, LAST_YEAR
 from doctors.model import ChangedDoctor, Department, DepartmentList, Doctor, DoctorHistory, DoctorList
 from doctors.rules import (
     DepartmentExists,
@@ -229,7 +230,11 @@ def _changed(outcome: Outcome[Doctor], status: int = 200, *, asking: bool = True
 
 
 def _day(request: Request) -> date:
+    text = request.path["date"]
     try:
-        return date.fromisoformat(request.path["date"])
-    except ValueError as error:
-        raise Invalid(errors=(FieldError("date", "date", "a date is YYYY-MM-DD"),)) from error
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Invalid(errors=(FieldError("date", "date", f"a date is YYYY-MM-DD, {FIRST_YEAR} to {LAST_YEAR}"),))
+    return day

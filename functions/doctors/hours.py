@@ -7,12 +7,13 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from hms.fields import Line
 
 GRID_MINUTES = 5
 SHORTEST_SLOT, USUAL_SLOT, LONGEST_SLOT = 5, 30, 240
+FIRST_YEAR, LAST_YEAR = 1900, 2200
 MOST_PERIODS = 50
 MOST_PERIODS_A_DAY = 10
 _SECONDS = re.compile(r"(?<=^\d\d:\d\d):00$")
@@ -41,6 +42,16 @@ TimeOfDay = Annotated[
     BeforeValidator(_without_seconds),
     Field(pattern=r"^([01]\d|2[0-3]):[0-5][05]$", examples=["09:00"], description="Local time on 5 minutes, `HH:MM`."),
 ]
+
+
+def _within_reason(day: date) -> date:
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        message = f"a date is between {FIRST_YEAR} and {LAST_YEAR}"
+        raise ValueError(message)
+    return day
+
+
+Day = Annotated[date, AfterValidator(_within_reason)]
 
 
 class _Part(BaseModel):
@@ -89,15 +100,15 @@ class WeeklyPeriod(Period):
 class Override(_Part):
     """What holds on one date instead of the weekly schedule; without periods the doctor does not work that day."""
 
-    date: date
+    date: Day
     periods: tuple[Period, ...] = Field(default=(), max_length=MOST_PERIODS_A_DAY)
 
 
 class Absence(_Part):
     """Whole days in the doctor's zone, the first and the last included."""
 
-    first: date = Field(alias="from")
-    last: date = Field(alias="to")
+    first: Day = Field(alias="from")
+    last: Day = Field(alias="to")
 
     @model_validator(mode="after")
     def ends_no_earlier_than_it_starts(self) -> Self:

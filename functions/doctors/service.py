@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -158,7 +157,9 @@ def stranded(doctor: Doctor, visits: Owner) -> tuple[StrandedVisit, ...] | None:
         answered = visits.ask("stranded", snapshot=snapshot)
     except Busy:
         return None
-    return tuple(StrandedVisit.model_validate_json(json.dumps(one)) for one in answered["stranded"])
+    if answered["outcome"] != "ok":
+        return None
+    return tuple(StrandedVisit.model_validate(one) for one in answered["stranded"])
 
 
 def _changed(
