@@ -94,11 +94,11 @@ def gateway() -> None:
 
 @app.command()
 def openapi() -> None:
-    """Write gateway.yaml and openapi.json from the code."""
-    from tools import gateway, openapi
+    """Write gateway.yaml, openapi.json, the event contracts and the samples from the code."""
+    from tools import contracts, gateway, openapi, samples
 
-    gateway.write()
-    openapi.write()
+    for face in (gateway, openapi, contracts, samples):
+        face.write()
 
 
 def main() -> None:

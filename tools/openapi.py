@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from pydantic.json_schema import models_json_schema
 
 from hms.aggregate import Entity
 from hms.api import PUBLIC, ProblemView
@@ -15,6 +16,7 @@ from tools.examples import Examples
 from tools.paths import ROOT
 from tools.refusals import refusals, told
 from tools.routes import apis, operations
+from tools.untitled import Untitled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,13 +39,6 @@ _INFO = {
     ),
 }
 _CORRELATION = "A name for the request; echoed, logged and carried through events."
-
-
-class _Untitled(GenerateJsonSchema):
-    """Fields are named by their keys; a title for each would only repeat them."""
-
-    def field_title_should_be_set(self, _schema: Any) -> bool:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +77,17 @@ def document() -> dict[str, Any]:
     }
 
 
+def example_body(route: Route) -> Any:
+    """What a client may send; None where the operation takes no body."""
+    return _body(route.body, _schemas())["content"]["application/json"]["example"] if route.body else None
+
+
+@cache
 def _schemas() -> Schemas:
     wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemView, "serialization"): None}
     for one in operations():
         wanted |= dict.fromkeys(_models(one.route))
-    references, definitions = models_json_schema(list(wanted), ref_template=_REF, schema_generator=_Untitled)
+    references, definitions = models_json_schema(list(wanted), ref_template=_REF, schema_generator=Untitled)
     components = definitions.get("$defs", {})
     return Schemas(dict(sorted(components.items())), references, Examples(components))
 

@@ -1,0 +1,91 @@
+"""The published contracts are what the code publishes, and every consumer takes the producer's example."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from hms.events import Event
+from hms.store import DynamoTable
+from tests.support.memory import MemoryTable
+from tools import contracts
+from tools.paths import ROOT
+
+if TYPE_CHECKING:
+    from hms.events import Fact
+    from hms.inbox import Inbox
+
+FACTS = [pytest.param(fact, id=fact.type) for fact in contracts.facts()]
+INBOXES = sorted(path.parent.name for path in ROOT.glob("functions/*/inbox.py"))
+
+
+@cache
+def inbox_of(domain: str) -> Inbox:
+    inbox: Inbox = import_module(f"{domain}.inbox").inbox
+    return inbox
+
+
+SUBSCRIPTIONS = [
+    pytest.param(domain, kind, id=f"{domain}-{kind}") for domain in INBOXES for kind in inbox_of(domain).types
+]
+    pytest.param(domain, kind, id=f"{domain}-{kind}") for domain in INBOXES for kind in inbox_of(domain).types
+]
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryTable:
+    """Every table of this process, in memory."""
+    table = MemoryTable()
+    for name in ("get", "get_many", "query", "commit"):
+        method = getattr(table, name)
+        monkeypatch.setattr(DynamoTable, name, lambda _self, asked, method=method: method(asked))
+    return table
+
+
+def test_the_committed_contracts_are_the_generated_ones() -> None:
+    committed = {path.name: path.read_text() for path in contracts.FOLDER.glob("*.json")}
+
+    assert committed == contracts.files(), "run `make openapi`"
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_the_example_of_a_contract_meets_it(fact: type[Fact]) -> None:
+    contract = contracts.contract(fact)
+
+    Draft202012Validator.check_schema(contract)
+    for example in contract["examples"]:
+        Draft202012Validator(contract, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(example)
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_type_names_its_domain_what_happened_and_a_version(fact: type[Fact]) -> None:
+    domain, happened, version = fact.type.split(".")
+
+    assert fact.__module__.startswith(f"{domain}.")
+    assert happened
+    assert version.removeprefix("v").isdigit()
+
+
+@pytest.mark.parametrize(("domain", "kind"), SUBSCRIPTIONS)
+def test_a_consumer_asks_only_for_what_another_domain_publishes(domain: str, kind: str) -> None:
+    assert (contracts.FOLDER / f"{kind}.json").exists()
+    assert not kind.startswith(f"{domain}.")
+
+
+@pytest.mark.parametrize(("domain", "kind"), SUBSCRIPTIONS)
+def test_a_consumer_takes_the_example_of_the_producer_twice(domain: str, kind: str, memory: MemoryTable) -> None:
+    body = json.dumps(json.loads((contracts.FOLDER / f"{kind}.json").read_text())["examples"][0])
+    batch = {"Records": [{"messageId": number, "body": body} for number in ("first", "again")]}
+
+    assert inbox_of(domain).handler(batch) == {"batchItemFailures": []}
+
+
+def test_an_event_republished_has_the_same_id() -> None:
+    for fact in contracts.facts():
+        assert contracts.example(fact).id == contracts.example(fact).id
+        assert Event.model_validate_json(contracts.example(fact).model_dump_json()) == contracts.example(fact)

@@ -1,0 +1,92 @@
+"""`events/contracts`: for every event type a JSON Schema of the whole envelope, with an example."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hms.auth import Principal
+from hms.call import Call
+from hms.events import Event, told
+from tools.examples import Examples
+from tools.paths import ROOT
+from tools.untitled import Untitled
+
+if TYPE_CHECKING:
+    from hms.events import Fact
+
+FOLDER = ROOT / "events" / "contracts"
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_CALL = Call(
+    Principal("01931c2e-7b1f-7c39-9d54-3b1c2a4f5e6e", ("receptionist",)),
+    datetime(2026, 11, 21, 6, 30, tzinfo=UTC),
+    "01931c2e-7b1f-7c39-9d54-3b1c2a4f5e6f",
+)
+
+
+def write() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    wanted = files()
+    for path in FOLDER.glob("*.json"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        (FOLDER / name).write_text(text)
+
+
+def files() -> dict[str, str]:
+    """Each contract by its file's name."""
+    return {f"{fact.type}.json": json.dumps(contract(fact), indent=1) + "\n" for fact in facts()}
+
+
+@cache
+def facts() -> tuple[type[Fact], ...]:
+    """What the domains publish, by type. Raises ValueError where two publish one type."""
+    domains = sorted(path.parent.name for path in ROOT.glob("functions/*/model.py"))
+    found = [fact for domain in domains for fact in getattr(import_module(f"{domain}.model"), "FACTS", ())]
+    by_type = {fact.type: fact for fact in found}
+    if len(by_type) != len(found):
+        raise ValueError("an event type is published twice")
+    return tuple(by_type[kind] for kind in sorted(by_type))
+
+
+def contract(fact: type[Fact]) -> dict[str, Any]:
+    envelope = Event.model_json_schema(mode="serialization", schema_generator=Untitled)
+    data = _schema(fact)
+    definitions = data.pop("$defs", {})
+    fixed = {"type": {"const": fact.type}, "specversion": {"const": "1.0"}, "data": data}
+    return {
+        "$schema": _DIALECT,
+        "$id": f"urn:hms:event:{fact.type}",
+        "title": fact.type,
+        "description": (fact.__doc__ or "").strip() or fact.type,
+        "type": "object",
+        "properties": envelope["properties"] | fixed,
+        "required": sorted(envelope["properties"]),
+        **({"$defs": definitions} if definitions else {}),
+        "examples": [example(fact).model_dump(mode="json")],
+    }
+
+
+def example(fact: type[Fact]) -> Event:
+    """An envelope as it is published."""
+    schema = _schema(fact)
+    data = Examples(schema.get("$defs", {})).of(schema)
+    return told(fact.model_validate_json(json.dumps(data)), _subject(fact, data), data.get("version", 1), _CALL)
+
+
+def _subject(fact: type[Fact], data: dict[str, Any]) -> str:
+    """The id of the aggregate: the one named like the domain, else the first."""
+    found: dict[str, str] = {name: value for name, value in data.items() if name.endswith("_id") and value}
+    return found.get(f"{fact.type.partition('.')[0].removesuffix('s')}_id") or next(iter(found.values()))
+
+
+def example_of(kind: str) -> Event:
+    return example(next(fact for fact in facts() if fact.type == kind))
+
+
+def _schema(fact: type[Fact]) -> dict[str, Any]:
+    return fact.model_json_schema(mode="serialization", schema_generator=Untitled)
