@@ -101,6 +101,14 @@ def openapi() -> None:
         face.write()
 
 
+@app.command()
+def docs() -> None:
+    """Write the documents that come from the code."""
+    from tools import permissions
+
+    permissions.write()
+
+
 def main() -> None:
     from tools.emulator import EmulatorError
     from tools.system import DeployError

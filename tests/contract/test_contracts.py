@@ -33,8 +33,6 @@ def inbox_of(domain: str) -> Inbox:
 SUBSCRIPTIONS = [
     pytest.param(domain, kind, id=f"{domain}-{kind}") for domain in INBOXES for kind in inbox_of(domain).types
 ]
-    pytest.param(domain, kind, id=f"{domain}-{kind}") for domain in INBOXES for kind in inbox_of(domain).types
-]
 
 
 @pytest.fixture
