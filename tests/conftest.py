@@ -42,7 +42,7 @@ def system() -> System:
         facts = home / "system.json"
         if not facts.exists():
             started = start(home, os.environ.get("ENDPOINT_URL") or None)
-            facts.write_text(json.dumps({"endpoint_url": started.endpoint_url}))
+            facts.write_text(json.dumps({"endpoint_url": started.endpoint_url, "stack": started.stack}))
         return System(**json.loads(facts.read_text()))
 
 

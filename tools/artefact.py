@@ -18,8 +18,10 @@ from py_compile import PycInvalidationMode
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "layer.lock"
+KERNEL = ROOT / "layers" / "hms" / "hms"
 CACHE = ROOT / ".tools" / "layers"
 UV = ROOT / ".tools" / "uv" / "bin" / "uv"
+ARCHITECTURE = "x86_64"
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 
 BOTOCORE_SERVICES = {"dynamodb", "kms", "lambda", "sns", "sqs", "states", "stepfunctions", "sts"}
@@ -29,11 +31,11 @@ UNUSED_FILES = {"examples-1.json", "Makefile"}
 KEPT_METADATA = {"METADATA", "entry_points.txt"}
 
 
-def dependencies(target: Path, architecture: str = "x86_64") -> None:
+def dependencies(target: Path, architecture: str = ARCHITECTURE) -> None:
     """The dependency layer, from a cache that follows the lock and this module."""
-    built = CACHE / hashlib.sha256(LOCK.read_bytes() + Path(__file__).read_bytes() + architecture.encode()).hexdigest()
+    built = CACHE / f"{architecture}-{hashlib.sha256(LOCK.read_bytes() + Path(__file__).read_bytes()).hexdigest()}"
     if not built.exists():
-        work = CACHE / f"{built.name}.{os.getpid()}"
+        work = built.with_suffix(f".{os.getpid()}")
         install(work, architecture)
         strip(work)
         compile_bytecode(work, "/opt/python")
@@ -42,8 +44,8 @@ def dependencies(target: Path, architecture: str = "x86_64") -> None:
 
 
 def kernel(target: Path) -> None:
-    """The layer of what every domain shares; made in `layers/hms`."""
-    _copy_package(Path("hms"), target / "python" / "hms", "/opt/python/hms")
+    """The layer of what every domain shares."""
+    _copy_package(KERNEL, target / "python" / "hms", "/opt/python/hms")
 
 
 def function(target: Path) -> None:

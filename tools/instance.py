@@ -15,6 +15,9 @@ from tools.system import System, build, publish_test_layer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Apart from the stack of `up`. Each run deploys it anew, since LocalStack cannot point an alias to another version.
+STACK = "hms-e2e"
+
 
 @contextmanager
 def own_system() -> Iterator[System]:
@@ -30,7 +33,8 @@ def own_system() -> Iterator[System]:
 def start(home: Path, endpoint_url: str | None = None) -> System:
     """Deploys to the emulator at `endpoint_url`, or to one started on a free port that keeps all it has in `home`."""
     build()
-    system = System(endpoint_url or _emulator(home))
+    system = System(endpoint_url or _emulator(home), stack=STACK)
+    system.remove()
     if TEST_LAYER.is_dir():
         system = replace(system, parameters={"TestLayerArn": publish_test_layer(system)})
     system.deploy()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SOURCES = ("template.yaml", "gateway.yaml", "samconfig.toml", "requirements/layer.lock", "tools/artefact.py")
 SOURCE_TREES = ("functions", "layers", "statemachines")
+# A rolled back stack keeps `sam deploy` waiting for an hour on LocalStack.
+SAM_SECONDS = 300
 FINISHED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 # Keys of nobody: whatever the operator's shell holds for AWS stays out of reach.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -41,7 +43,7 @@ class System:
 
     @property
     def base_url(self) -> str:
-        return f"{self.endpoint_url}/restapis/hms/{self.stage}/_user_request_"
+        return f"{self.endpoint_url}/restapis/{self.stack}/{self.stage}/_user_request_"
 
     def client(self, service: str) -> Any:
         """A boto3 client of this emulator."""
@@ -63,12 +65,25 @@ class System:
 
     def deployed(self) -> bool:
         """Whether the stack is there and whole."""
+        return self._status() in FINISHED
+
+    def _status(self) -> str | None:
         client = self.client("cloudformation")
         try:
             stacks = client.describe_stacks(StackName=self.stack)["Stacks"]
         except client.exceptions.ClientError:
-            return False
-        return any(stack["StackStatus"] in FINISHED for stack in stacks)
+            return None
+        return next((stack["StackStatus"] for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"), None)
+
+    def remove(self) -> None:
+        """Deletes the stack if it is there; its tables and key stay behind, as the template asks."""
+        if self._status() is None:
+            return
+        client = self.client("cloudformation")
+        client.delete_stack(StackName=self.stack)
+        client.get_waiter("stack_delete_complete").wait(
+            StackName=self.stack, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+        )
 
     def deploy(self) -> None:
         """Puts what was built there.
@@ -148,13 +163,21 @@ def _exclusive() -> Iterator[None]:
 
 def _sam(verb: str, *arguments: str, environment: Mapping[str, str]) -> None:
     command: list[str | Path] = [SAM, verb, *arguments]
-    result = subprocess.run(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    (BUILD.parent / f"{verb}.log").write_text(result.stdout)
-    if result.returncode:
-        message = f"sam {verb} failed (all of it in {BUILD.parent / verb}.log)\n" + _last_words(result.stdout)
-        raise DeployError(message)
+    log = BUILD.parent / f"{verb}.log"
+    with log.open("w") as output:
+        try:
+            subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=SAM_SECONDS,
+                check=True,
+            )
+        except subprocess.SubprocessError as error:
+            message = f"sam {verb} failed ({log})\n{_last_words(log.read_text())}"
+            raise DeployError(message) from error
 
 
 def _last_words(output: str) -> str:
