@@ -28,6 +28,8 @@ MOST_FAILURES = 5
 LOCK = timedelta(minutes=15)
 RETRY = timedelta(seconds=30)
 FAMILY = timedelta(days=30)
+# A token's whole life, and a minute for a refresh that was under way.
+REVOKED = timedelta(seconds=tokens.ACCESS_SECONDS + 60)
 _ADMINISTRATOR = "administrator"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hms import ids
@@ -138,7 +137,7 @@ def _known(email: str, door: Door, guess: Password, now: datetime, desk: Desk) -
 
 def _end(user_id: str, session_ids: list[str], call: Call, desk: Desk) -> None:
     # First the tokens that are out, then the rows that could bring new ones.
-    desk.ring.revoke(session_ids, call.now + timedelta(seconds=tokens.ACCESS_SECONDS))
+    desk.ring.revoke(session_ids, call.now + rules.REVOKED)
     desk.sessions.forget(user_id, session_ids)
 
 

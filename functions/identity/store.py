@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hms import clock
 from hms.aggregate import Aggregates
 from hms.auth import PUBLISHED
 from hms.call import decided
+from hms.errors import FieldError, Invalid
 from hms.rows import Insert, Item, Key, Query, Remove, Replace, starting
 from identity.model import Attempts, Credential, Published, Session, User
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from hms.rows import Change, Table
 
 SHARDS = 8
+_LOW, _HIGH = "0", "g"
+_POSITION = re.compile(r"(\d)#([0-9a-f-]{0,36})")
 _FORGOTTEN_SECONDS = 24 * 3600
 _CHANGES = 10
 
@@ -76,25 +81,24 @@ class Users(Aggregates[User]):
         password_hash: str,
     ) -> None:
         """The user, the event, and the copy of both user and hash that logins read."""
-        by_a = Key(f"users#{_shard(after.user_id)}", after.user_id)
+        by_a = Key(_shard(_shard_of(after.user_id)), after.user_id)
         kept = Credential(user=after, hash=password_hash)
         written = _written(credential_key(after.email), kept, credential)
         self.table.commit([*self.changes(after.user_id, before, after, fact, call, by_a=by_a), written, *also])
 
     def listed(self, limit: int, after: str | None) -> tuple[list[User], str | None]:
-        """A page, shard by shard; the position is `<shard>#<user id>`."""
-        shard_text, _, user_id = (after or "0#").partition("#")
+        """A page, shard by shard; the position is `<shard>#<user id>`. Raises `Invalid` for one that is not ours."""
+        first, user_id = _position(after)
         users: list[User] = []
-        for shard in range(int(shard_text), SHARDS):
-            found = self.table.query(
-                Query(f"users#{shard}", *starting(""), index="by_a", limit=limit - len(users), after=user_id or None)
-            )
-            users += [stored.state for item in found.items if (stored := self.read(item))]
+        for shard in range(first, SHARDS):
+            query = Query(_shard(shard), _LOW, _HIGH, "by_a", limit=limit - len(users), after=user_id)
+            found = self.table.query(query)
+            users += [user for item in found.items if (user := _state(User, item))]
             if found.last:
                 return users, f"{shard}#{found.last}"
             if len(users) == limit:
                 return users, f"{shard + 1}#" if shard + 1 < SHARDS else None
-            user_id = ""
+            user_id = None
         return users, None
 
 
@@ -113,6 +117,10 @@ class Sessions:
         keys = Key(f"user#{user_id}", "state"), session_key(user_id, session_id), PUBLISHED
         user, session, published = map(self._table.get_many(keys).get, keys)
         return Seat(_state(User, user), _kept(Session, session), _state(Published, published) or Published())
+
+    def touched(self, email: str, door: Door) -> Change:
+        """Makes a login that is on its way read again."""
+        return self.counted(email, door.attempts, door.attempts.state if door.attempts else Attempts())
 
     def begin(self, email: str, door: Door, session: Session) -> None:
         """Lasts only if nobody failed since `door` was read, so guesses made at once cannot outrun the lock."""
@@ -144,7 +152,7 @@ class Sessions:
     def forget(self, user_id: str, session_ids: Iterable[str]) -> None:
         gone: list[Change] = [Remove(session_key(user_id, session_id)) for session_id in session_ids]
         for first in range(0, len(gone), _CHANGES):
-            self._table.commit(gone[first : first + _CHANGES])
+            decided(partial(self._table.commit, gone[first : first + _CHANGES]))
 
 
 class KeyRing:
@@ -172,20 +180,20 @@ class KeyRing:
 
 
 def credential_key(email: str) -> Key:
-    return Key(f"credential#{folded(email)}", "login")
+    return Key(f"credential#{_hashed(email)}", "login")
 
 
 def attempts_key(email: str) -> Key:
-    # Hashed: what is typed into the wrong field is sometimes a password.
-    return Key(f"attempts#{hashlib.sha256(folded(email).encode()).hexdigest()}", "login")
+    return Key(f"attempts#{_hashed(email)}", "login")
 
 
 def session_key(user_id: str, session_id: str) -> Key:
     return Key(f"user#{user_id}", f"session#{session_id}")
 
 
-def folded(email: str) -> str:
-    return unicodedata.normalize("NFC", email).casefold()
+def _hashed(email: str) -> str:
+    # What is typed into the field for the address is sometimes a password, and may be of any length.
+    return hashlib.sha256(unicodedata.normalize("NFC", email).casefold().encode()).hexdigest()
 
 
 def _current(published: Published) -> Published:
@@ -195,8 +203,19 @@ def _current(published: Published) -> Published:
     return published.model_copy(update={"revoked": revoked})
 
 
-def _shard(user_id: str) -> int:
+def _shard(number: int) -> str:
+    return f"users#{number}"
+
+
+def _shard_of(user_id: str) -> int:
     return hashlib.sha256(user_id.encode()).digest()[0] % SHARDS
+
+
+def _position(after: str | None) -> tuple[int, str | None]:
+    match = _POSITION.fullmatch("0#" if after is None else after)
+    if match is None:
+        raise Invalid(errors=(FieldError("cursor", "cursor", "this is not a cursor of this list"),))
+    return int(match[1]), match[2] or None
 
 
 def _state[M: BaseModel](model: type[M], item: Item | None) -> M | None:

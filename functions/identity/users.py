@@ -114,11 +114,11 @@ def _changed(
             return earlier, True
         call.expect(stored.state.version)
         after = decide(stored.state)
-        credential = desk.users.credential(after.email)
-        if credential is None:
+        door = desk.sessions.door(after.email)
+        if door.credential is None:
             raise UserNotFound
-        kept_hash = credential.state.hash
-        desk.users.save(stored, after, fact.of(after), call, credential=credential, password_hash=kept_hash)
+        kept, touched = door.credential, desk.sessions.touched(after.email, door)
+        desk.users.save(stored, after, fact.of(after), call, touched, credential=kept, password_hash=kept.state.hash)
         return Outcome(after), after.session_epoch != stored.state.session_epoch
 
     outcome, over = decided(attempt)
