@@ -1,0 +1,162 @@
+"""What can be done to patients, one function per command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hms import ids
+from hms.call import Outcome, decided
+from hms.errors import Forbidden
+from hms.events import Event
+from patients import rules
+from patients.model import (
+    HistoryEntry,
+    PatientDeactivated,
+    PatientHistory,
+    PatientReactivated,
+    PatientRegistered,
+    PatientUpdated,
+)
+from patients.rules import PatientNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from hms.aggregate import Stored
+    from hms.auth import Principal
+    from hms.call import Call
+    from patients.model import (
+        DeactivatePatient,
+        Patient,
+        PatientFact,
+        RegisterPatient,
+        SetIdentifiers,
+        UpdatePatient,
+    )
+    from patients.rules import Claim
+    from patients.store import Patients
+
+type Treats = Callable[[str, str], bool]
+type _Decide = Callable[[Patient, Mapping[Claim, str]], Patient]
+
+
+def register_patient(command: RegisterPatient, call: Call, patients: Patients) -> Outcome[Patient]:
+    """Raises `EmailTaken`, `IdentifierTaken`; `Invalid` for a birth date that is not in the past."""
+    patient_id = ids.derived("patient", call.token)
+    claims = rules.claims_of(command)
+
+    def attempt() -> Outcome[Patient]:
+        scene = patients.new(patient_id, claims)
+        if scene.stored:
+            earlier = patients.earlier(scene.stored, patient_id, call)
+            return earlier or Outcome(patients.first(patient_id), replayed=True)
+        after = rules.registered(patient_id, command, scene.taken, call.now)
+        patients.save(None, after, PatientRegistered.of(after), call)
+        return Outcome(after)
+
+    return decided(attempt)
+
+
+def read_patient(patient_id: str, who: Principal, patients: Patients, treats: Treats) -> Patient:
+    """Doctors reach those they have visits with: known from events, or else asked of the owner of visits."""
+    if who.reaches("patients:read", patient_id=patient_id):
+        return _existing(patients.load(patient_id)).state
+    if who.doctor_id is None or "doctor" not in who.roles:
+        raise Forbidden
+    stored, known = patients.treated_by(patient_id, who.doctor_id)
+    if not known:
+        if not treats(who.doctor_id, patient_id):
+            raise Forbidden
+        patients.remember_treatment(patient_id, who.doctor_id)
+    return _existing(stored).state
+
+
+def update_patient(patient_id: str, command: UpdatePatient, call: Call, patients: Patients) -> Outcome[Patient]:
+    """Raises `EmailTaken`; `Forbidden` where patients change more than how they are reached."""
+    _require(call, "patients:update", patient_id)
+    if call.who.scopes["patients:update"] == "own":
+        rules.check_own_fields(command)
+
+    def decide(patient: Patient, taken: Mapping[Claim, str]) -> Patient:
+        return rules.updated(patient, command, taken, call.now)
+
+    claims = [rules.email_claim(command.email)] if command.email else []
+    return _changed(patient_id, call, patients, PatientUpdated, decide, claims=claims)
+
+
+def set_identifiers(patient_id: str, command: SetIdentifiers, call: Call, patients: Patients) -> Outcome[Patient]:
+    _require(call, "patients:identify", patient_id)
+
+    def decide(patient: Patient, taken: Mapping[Claim, str]) -> Patient:
+        return rules.identified(patient, command, taken, call.now)
+
+    claims = [rules.identifier_claim(one) for one in command.external_identifiers]
+    return _changed(patient_id, call, patients, PatientUpdated, decide, claims=claims)
+
+
+def deactivate_patient(patient_id: str, command: DeactivatePatient, call: Call, patients: Patients) -> Outcome[Patient]:
+    _require(call, "patients:deactivate", patient_id)
+
+    def decide(patient: Patient, _: Mapping[Claim, str]) -> Patient:
+        return rules.deactivated(patient, command, call.now)
+
+    return _changed(patient_id, call, patients, PatientDeactivated, decide)
+
+
+def reactivate_patient(patient_id: str, call: Call, patients: Patients) -> Outcome[Patient]:
+    _require(call, "patients:deactivate", patient_id)
+
+    def decide(patient: Patient, _: Mapping[Claim, str]) -> Patient:
+        return rules.reactivated(patient, call.now)
+
+    return _changed(patient_id, call, patients, PatientReactivated, decide)
+
+
+def read_history(patient_id: str, who: Principal, patients: Patients, limit: int, after: str | None) -> PatientHistory:
+    """Who did what, oldest first."""
+    if not who.reaches("patients:history", patient_id=patient_id):
+        raise Forbidden
+    found = patients.history(patient_id, limit, after)
+    if not found.items and after is None:
+        raise PatientNotFound
+    events = [Event.model_validate_json(item.body or "") for item in found.items]
+    return PatientHistory(items=[_entry(event) for event in events], next_cursor=found.last)
+
+
+def _changed(
+    patient_id: str,
+    call: Call,
+    patients: Patients,
+    fact: type[PatientFact],
+    decide: _Decide,
+    *,
+    claims: Iterable[Claim] = (),
+) -> Outcome[Patient]:
+    def attempt() -> Outcome[Patient]:
+        scene = patients.scene(patient_id, claims)
+        stored = _existing(scene.stored)
+        if earlier := patients.earlier(stored, patient_id, call):
+            return earlier
+        call.expect(stored.state.version)
+        after = decide(stored.state, scene.taken)
+        patients.save(stored, after, fact.of(after), call)
+        return Outcome(after)
+
+    return decided(attempt)
+
+
+def _require(call: Call, permission: str, patient_id: str) -> None:
+    if not call.who.reaches(permission, patient_id=patient_id):
+        raise Forbidden
+
+
+def _existing(stored: Stored[Patient] | None) -> Stored[Patient]:
+    if stored is None:
+        raise PatientNotFound
+    return stored
+
+
+def _entry(event: Event) -> HistoryEntry:
+    return HistoryEntry(
+        version=event.version, type=event.type, at=event.time, by=event.actor, correlation_id=event.correlationid
+    )
