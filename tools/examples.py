@@ -38,8 +38,9 @@ _BY_NAME = {
     "by": _ID,
     "actor": _ID,
     "weekday": "MONDAY",
-    "start": "09:00",
-    "end": "13:00",
+    "text": "Needs a wheelchair at the door",
+    "action": "appointments:book",
+    "roles": "receptionist",
 }
 _BY_TYPE = {"string": "text", "boolean": True, "null": None, "object": {}}
 
@@ -77,7 +78,7 @@ class Examples:
         if kind == "array":
             return self._array(schema, name)
         if kind == "object":
-            return {key: self.of(part, key) for key, part in schema.get("properties", {}).items()}
+            return {key: self.of(part, key) for key, part in _shown(schema).items()}
         if kind in ("integer", "number"):
             return schema.get("default", schema.get("minimum", 1))
         if kind == "string":
@@ -94,3 +95,12 @@ class Examples:
             return str(schema["default"])
         known = _BY_FORMAT.get(schema.get("format", "")) or _BY_NAME.get(name)
         return known or (_ID if name.endswith("_id") else "text")
+
+
+def _shown(schema: Schema) -> dict[str, Schema]:
+    """The properties without those that are mostly absent, unless nothing else is left."""
+    properties: dict[str, Schema] = schema.get("properties", {})
+    present = {
+        key: part for key, part in properties.items() if "examples" in part or part.get("default", ...) is not None
+    }
+    return present or properties
