@@ -94,6 +94,9 @@ class Period(_Part):
 
 
 class WeeklyPeriod(Period):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"weekday": "MONDAY", "start": "09:00", "end": "13:00", "slot_duration": 30}]}
+    )
     weekday: Annotated[Weekday, BeforeValidator(_upper)]
 
 
