@@ -7,5 +7,5 @@ LOCAL = ROOT / ".local"
 BUILD = ROOT / ".aws-sam" / "build"
 SAM = ROOT / ".tools" / "sam" / "bin" / "sam"
 MINISTACK_PYTHON = ROOT / ".tools" / "ministack" / "bin" / "python"
-TEST_LAYER = ROOT / "tests" / "layer"
+TEST_LAYER = ROOT / "layers" / "testing"
 DOMAINS = sorted(path.parent.name for path in ROOT.glob("functions/*/Makefile"))
