@@ -12,11 +12,13 @@ from hms.pages import PageParams, opened, sealed
 from hms.policy import Policy
 from hms.store import DynamoTable
 from hms.tasks import Owner
-from patients import service
+from patients import search, service
 from patients.model import (
     DeactivatePatient,
     Patient,
+    PatientFilter,
     PatientHistory,
+    PatientList,
     ReactivatePatient,
     RegisteredPatient,
     RegisterPatient,
@@ -47,8 +49,19 @@ handler = app.handler
     problems=(EmailTaken, IdentifierTaken),
 )
 def register_patient(request: Request, command: RegisterPatient) -> Response:
-    outcome = service.register_patient(command, request.call, patients)
-    return answer(outcome, 201, RegisteredPatient(**dict(outcome.state)))
+    return answer(service.register_patient(command, request.call, patients), 201)
+
+
+@app.route(
+    "GET",
+    "/v1/patients",
+    "patients:search",
+    summary="List and search patients",
+    query=PatientFilter,
+    answers=PatientList,
+)
+def list_patients(request: Request, asked: PatientFilter) -> Response:
+    return Response(body=search.list_patients(asked, patients, request.call.now))
 
 
 @app.route(

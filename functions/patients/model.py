@@ -21,6 +21,8 @@ MOST_IDENTIFIERS_AT_REGISTRATION = 2
 MOST_RELATIVES = 5
 _CLEARABLE = frozenset({"email", "phone", "address", "preferred_language"})
 
+type Reason = Literal["name", "birth_date", "phone"]
+
 BirthDate = Annotated[date, Field(ge=EARLIEST_BIRTH, examples=["1990-04-23"])]
 Relatives = Annotated[tuple[EmergencyContact, ...], Field(max_length=MOST_RELATIVES)]
 Policies = Annotated[tuple[Insurance, ...], Field(max_length=MOST_RELATIVES)]
@@ -51,7 +53,7 @@ class PossibleDuplicate(View):
     patient_id: str
     mrn: str
     name: str
-    reasons: tuple[Literal["name", "birth_date", "phone"], ...]
+    reasons: tuple[Reason, ...]
 
 
 class RegisteredPatient(Patient):

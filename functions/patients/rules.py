@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
 
-    from patients.details import ExternalIdentifier
     from patients.model import DeactivatePatient, RegisterPatient, SetIdentifiers, UpdatePatient
 
 CLINIC_ZONE = "Asia/Kolkata"
@@ -52,13 +51,13 @@ def mrn_claim(number: str) -> Claim:
     return Claim("mrn", number)
 
 
-def identifier_claim(identifier: ExternalIdentifier) -> Claim:
-    return Claim("identifier", f"{identifier.system.casefold()}\x1f{identifier.value}")
+def identifier_claim(system: str, value: str) -> Claim:
+    return Claim("identifier", f"{system.casefold()}\x1f{value}")
 
 
 def claims_of(one: Patient | RegisterPatient) -> frozenset[Claim]:
     """What a patient alone may have, besides the MRN."""
-    identifiers = {identifier_claim(identifier) for identifier in one.external_identifiers}
+    identifiers = {identifier_claim(number.system, number.value) for number in one.external_identifiers}
     return frozenset(identifiers | {email_claim(one.email)} if one.email else identifiers)
 
 

@@ -8,7 +8,7 @@ from hms import ids
 from hms.call import Outcome, decided
 from hms.errors import Forbidden
 from hms.events import Event
-from patients import rules
+from patients import rules, search
 from patients.model import (
     HistoryEntry,
     PatientDeactivated,
@@ -16,6 +16,7 @@ from patients.model import (
     PatientReactivated,
     PatientRegistered,
     PatientUpdated,
+    RegisteredPatient,
 )
 from patients.rules import PatientNotFound
 
@@ -40,19 +41,24 @@ type Treats = Callable[[str, str], bool]
 type _Decide = Callable[[Patient, Mapping[Claim, str]], Patient]
 
 
-def register_patient(command: RegisterPatient, call: Call, patients: Patients) -> Outcome[Patient]:
-    """Raises `EmailTaken`, `IdentifierTaken`; `Invalid` for a birth date that is not in the past."""
+def register_patient(command: RegisterPatient, call: Call, patients: Patients) -> Outcome[RegisteredPatient]:
+    """Possible duplicates are reported to those who may search patients, and never a reason to refuse.
+
+    Raises `EmailTaken`, `IdentifierTaken`; `Invalid` for a birth date that is not in the past.
+    """
     patient_id = ids.derived("patient", call.token)
     claims = rules.claims_of(command)
 
-    def attempt() -> Outcome[Patient]:
+    def attempt() -> Outcome[RegisteredPatient]:
         scene = patients.new(patient_id, claims)
         if scene.stored:
             earlier = patients.earlier(scene.stored, patient_id, call)
-            return earlier or Outcome(patients.first(patient_id), replayed=True)
+            first = earlier.state if earlier else patients.first(patient_id)
+            return Outcome(_with_duplicates(first, command, call, patients), replayed=True)
         after = rules.registered(patient_id, command, scene.taken, call.now)
+        answer = _with_duplicates(after, command, call, patients)
         patients.save(None, after, PatientRegistered.of(after), call)
-        return Outcome(after)
+        return Outcome(answer)
 
     return decided(attempt)
 
@@ -90,7 +96,7 @@ def set_identifiers(patient_id: str, command: SetIdentifiers, call: Call, patien
     def decide(patient: Patient, taken: Mapping[Claim, str]) -> Patient:
         return rules.identified(patient, command, taken, call.now)
 
-    claims = [rules.identifier_claim(one) for one in command.external_identifiers]
+    claims = [rules.identifier_claim(one.system, one.value) for one in command.external_identifiers]
     return _changed(patient_id, call, patients, PatientUpdated, decide, claims=claims)
 
 
@@ -121,6 +127,11 @@ def read_history(patient_id: str, who: Principal, patients: Patients, limit: int
         raise PatientNotFound
     events = [Event.model_validate_json(item.body or "") for item in found.items]
     return PatientHistory(items=[_entry(event) for event in events], next_cursor=found.last)
+
+
+def _with_duplicates(patient: Patient, command: RegisterPatient, call: Call, patients: Patients) -> RegisteredPatient:
+    others = search.possible_duplicates(patient, command, patients) if call.who.may("patients:search") else ()
+    return RegisteredPatient(**dict(patient), possible_duplicates=others)
 
 
 def _changed(

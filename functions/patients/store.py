@@ -16,13 +16,14 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from hms.aggregate import Aggregates, Stored
 from hms.money import AT_REST
 from hms.rows import Conflict, Insert, Item, Key, Query, Refresh, Remove, starting
 from patients import mrn, names
 from patients.model import Patient
+from patients.results import Hit, Hits, Page
 from patients.rules import Claim, claims_of, mrn_claim
 
 if TYPE_CHECKING:
@@ -45,23 +46,6 @@ class Scene:
 
     stored: Stored[Patient] | None
     taken: Mapping[Claim, str]
-
-
-class Hit(NamedTuple):
-    """An index row that leads to a patient."""
-
-    patient_id: str
-    name: str
-
-
-class Hits(NamedTuple):
-    found: tuple[Hit, ...]
-    last: str | None
-
-
-class Page(NamedTuple):
-    patients: tuple[Patient, ...]
-    last: str | None
 
 
 class Patients(Aggregates[Patient]):

@@ -1,0 +1,79 @@
+"""Patients of an older system: registered by the same rules, under ids that come from their numbers there."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hms import ids
+from hms.call import Outcome, decided
+from hms.contact import Email, Phone
+from hms.fields import Command, Instant, Line
+
+from patients import rules
+from patients.details import ExternalIdentifier
+from patients.model import BirthDate, PatientRegistered, RegisterPatient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hms.call import Call
+
+    from patients.model import Patient
+    from patients.store import Patients
+
+SYSTEM = "legacy"
+
+
+class LegacyPatient(Command):
+    """`number` is the older system's id; `created_at` when it came to know them."""
+
+    number: Line
+    name: Line
+    dob: BirthDate
+    email: Email | None = None
+    phone: Phone | None = None
+    created_at: Instant | None = None
+
+
+def bring_in(legacy: LegacyPatient, call: Call, patients: Patients) -> Outcome[Patient]:
+    """Replayed where this very row was brought in before.
+
+    Raises what registration raises, and `IdempotencyKeyReused` where the number came with other data before.
+    """
+    digest = hashlib.sha256(legacy.model_dump_json().encode()).hexdigest()[:32]
+    call = replace(call, token=ids.derived(SYSTEM, "patient", legacy.number), digest=digest)
+    patient_id, command = ids.derived("patient", call.token), _registration(legacy)
+    claims = rules.claims_of(command)
+
+    def attempt() -> Outcome[Patient]:
+        scene = patients.new(patient_id, claims)
+        if earlier := patients.earlier(scene.stored, patient_id, call):
+            return earlier
+        registered = rules.registered(patient_id, command, scene.taken, call.now)
+        after = registered.model_copy(update={"created_at": legacy.created_at or call.now})
+        patients.save(None, after, PatientRegistered.of(after), call)
+        return Outcome(after)
+
+    return decided(attempt)
+
+
+def find(numbers: Iterable[str], patients: Patients) -> dict[str, str]:
+    """Patient ids by their numbers in the older system; unknown numbers are left out. One read."""
+    claims = {rules.identifier_claim(_identifier(number)): number for number in numbers}
+    return {claims[claim]: patient_id for claim, patient_id in patients.holders(claims).items()}
+
+
+def _registration(legacy: LegacyPatient) -> RegisterPatient:
+    return RegisterPatient(
+        name=legacy.name,
+        dob=legacy.dob,
+        email=legacy.email,
+        phone=legacy.phone,
+        external_identifiers=(_identifier(legacy.number),),
+    )
+
+
+def _identifier(number: str) -> ExternalIdentifier:
+    return ExternalIdentifier(system=SYSTEM, value=number)
