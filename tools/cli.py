@@ -85,6 +85,14 @@ def imports() -> None:
 
 
 @app.command()
+def template() -> None:
+    """Check the template with SAM and cfn-lint."""
+    from tools import template
+
+    raise typer.Exit(template.check())
+
+
+@app.command()
 def gateway() -> None:
     """Write gateway.yaml from the routes of the code."""
     from tools import gateway

@@ -20,7 +20,7 @@ AWS = ("boto3", "botocore", "pynamodb", "aws_lambda_powertools")
 def check() -> int:
     """Runs import-linter over the contracts; returns its exit code."""
     with NamedTemporaryFile("w", suffix=".ini") as contracts:
-        contracts.write(render(domains()))
+        contracts.write(render(domains(), ROOT / "functions"))
         contracts.flush()
         command: list[str | Path] = [
             Path(sys.executable).with_name("lint-imports"),
@@ -35,8 +35,9 @@ def domains() -> list[str]:
     return sorted(path.parent.name for path in ROOT.glob("functions/*/__init__.py"))
 
 
-def render(names: list[str]) -> str:
-    pure = [f"{name}.{module}" for name in names for module in PURE if _exists(name, module)]
+def render(names: list[str], packages: Path) -> str:
+    """The contracts for the domains of these names, whose packages lie side by side in one folder."""
+    pure = [f"{name}.{module}" for name in names for module in PURE if _exists(packages / name, module)]
     contracts = [
         _contract("kernel", "hms imports no domain", "forbidden", source_modules=["hms"], forbidden_modules=names),
         *([_contract("domains", "domains are independent", "independence", modules=names)] if len(names) > 1 else []),
@@ -78,6 +79,5 @@ def _value(value: list[str] | tuple[str, ...] | str) -> str:
     return f" {value}" if isinstance(value, str) else "".join(f"\n    {item}" for item in value)
 
 
-def _exists(name: str, module: str) -> bool:
-    package = ROOT / "functions" / name
+def _exists(package: Path, module: str) -> bool:
     return (package / f"{module}.py").exists() or (package / module).is_dir()
