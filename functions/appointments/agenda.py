@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 _LONGEST_SPAN = 42
 _SHEETS_A_READ = 60
-_HORIZON = timedelta(days=800)
 
 
 def availability(doctor_id: str, span: Span, call: Call, appointments: Appointments, owners: Owners) -> Availability:
     """Free slots that could be booked now, in order, from one consistent read."""
     first, last = span.days
-    if last - first > timedelta(days=_LONGEST_SPAN):
+    if (last - first).days >= _LONGEST_SPAN:
         detail = f"ask for at most {_LONGEST_SPAN} days at once"
         raise Invalid(errors=(FieldError("to", "too_long", detail),))
+    # A day of the clinic may begin on the UTC day before and end on the one after.
     around = [first + timedelta(days=n) for n in range(-1, (last - first).days + 2)]
     copy, sheets = appointments.week(doctor_id, around)
     doctor = _doctor(doctor_id, copy, appointments, owners)
@@ -46,7 +46,7 @@ def availability(doctor_id: str, span: Span, call: Call, appointments: Appointme
 
 
 def _free(doctor: DoctorCopy, sheet: Sheet, now: datetime) -> Iterator[Slot]:
-    if not doctor.active or _counting(sheet, doctor) >= doctor.max_daily_appointments:
+    if not doctor.active or _counting(sheet) >= doctor.max_daily_appointments:
         return
     day, zone = sheet.id.day, ZoneInfo(doctor.timezone)
     policy = clinic()
@@ -58,9 +58,8 @@ def _free(doctor: DoctorCopy, sheet: Sheet, now: datetime) -> Iterator[Slot]:
             yield slot
 
 
-def _counting(sheet: Sheet, doctor: DoctorCopy) -> int:
-    starts = (hours.days_of(line.slot, doctor.timezone)[0] for line in sheet.lines if line.counts)
-    return sum(day == sheet.id.day for day in starts)
+def _counting(sheet: Sheet) -> int:
+    return sum(line.counts and line.day == sheet.id.day for line in sheet.lines)
 
 
 def visits(wanted: Wanted, appointments: Appointments) -> tuple[list[AppointmentSummary], str | None]:
@@ -93,8 +92,7 @@ def wanted_by(params: ListAppointments, call: Call) -> Wanted:
             doctor_id = who.doctor_id
         if not who.reaches("appointments:read", patient_id=patient_id, doctor_id=doctor_id):
             raise Forbidden
-    zone = clinic().timezone
-    return Wanted.of(params, patient_id, doctor_id, zone, day_of(call.now, zone))
+    return Wanted.of(params, patient_id, doctor_id, day_of(call.now, clinic().timezone))
 
 
 def _owner(wanted: Wanted) -> str | None:
@@ -104,10 +102,14 @@ def _owner(wanted: Wanted) -> str | None:
 
 
 def _lines_of_owner(owner: str, wanted: Wanted, appointments: Appointments) -> Iterator[tuple[str, Line]]:
+    return _in_order(_sheets_of_owner(owner, wanted, appointments))
+
+
+def _sheets_of_owner(owner: str, wanted: Wanted, appointments: Appointments) -> Iterator[Sheet]:
     first, last = wanted.sheet_days
     while first <= last:
         sheets = appointments.sheets(owner, first, last, _SHEETS_A_READ)
-        yield from _in_order(sheets)
+        yield from sheets
         if len(sheets) < _SHEETS_A_READ:
             return
         first = sheets[-1].id.day + timedelta(days=1)
@@ -190,8 +192,7 @@ def _stranding(doctor: DoctorCopy, line: Line) -> str | None:
         return None
     if line.department.casefold() != doctor.department.casefold():
         return "DEPARTMENT_MISMATCH"
-    day = hours.days_of(line.slot, doctor.timezone)[0]
-    covered = any(line.slot.within(period) for period, _ in hours.periods(doctor, day))
+    covered = any(line.slot.within(period) for period, _ in hours.periods(doctor, line.day))
     return None if covered else "DOCTOR_NOT_AVAILABLE"
 
 
@@ -199,16 +200,15 @@ def has_future_visits(doctor_id: str, now: datetime, appointments: Appointments)
     return any(True for _ in _future(doctor_id, now, appointments))
 
 
-def treats(doctor_id: str, patient_id: str, now: datetime, appointments: Appointments) -> bool:
+def treats(doctor_id: str, patient_id: str, appointments: Appointments) -> bool:
     """Whether the two have, or have had, a visit that was not cancelled."""
-    first, last = date(1970, 1, 1), (now + _HORIZON).date()
-    lines = (line for sheet in appointments.sheets(f"patient#{patient_id}", first, last) for line in sheet.lines)
+    sheets = appointments.sheets(f"patient#{patient_id}", date.min, date.max)
+    lines = (line for sheet in sheets for line in sheet.lines)
     return any(line.other == doctor_id and (line.counts or line.historical) for line in lines)
 
 
 def _future(doctor_id: str, now: datetime, appointments: Appointments) -> Iterator[Line]:
-    first, last = (now - timedelta(days=1)).date(), (now + _HORIZON).date()
-    sheets = appointments.sheets(f"doctor#{doctor_id}", first, last)
+    sheets = appointments.sheets(f"doctor#{doctor_id}", (now - timedelta(days=1)).date(), date.max)
     for _, line in _in_order(sheets):
         if line.slot.start > now and line.status in ACTIVE and not line.historical:
             yield line

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import AwareDatetime
+
 from appointments import agenda, rules, service
 from appointments.clinic import clinic
 from appointments.model import (
@@ -46,6 +48,7 @@ _CHANGING = (AppointmentNotFound, InvalidTransition, StaleVersion)
 class AppointmentPage(View):
     items: list[AppointmentSummary]
     next_cursor: str | None
+    as_of: AwareDatetime
 
 
 class StrandedPage(View):
@@ -80,7 +83,7 @@ def book_appointment(request: Request, command: BookAppointment) -> Response:
 )
 def list_appointments(request: Request, params: ListAppointments) -> Response:
     items, last = agenda.visits(agenda.wanted_by(params, request.call), appointments)
-    return Response(body=AppointmentPage(items=items, next_cursor=sealed(last)))
+    return Response(body=AppointmentPage(items=items, next_cursor=sealed(last), as_of=request.call.now))
 
 
 @app.route(
@@ -240,6 +243,6 @@ def list_stranded_appointments(request: Request) -> Response:
 def _shown(outcome: Outcome[Appointment] | Appointment, call: Call, status: int = 200) -> Response:
     """Notes are between those who care for the patient."""
     appointment = outcome if isinstance(outcome, Appointment) else outcome.state
-    if not call.who.may("appointments:read_notes"):
+    if not call.who.reaches("appointments:read_notes", doctor_id=appointment.doctor_id):
         return answer(outcome, status, view=appointment.model_copy(update={"notes": ()}))
     return answer(outcome, status)

@@ -64,8 +64,9 @@ def slots(doctor: DoctorCopy, day: date) -> Iterator[Slot]:
 def days_of(slot: Slot, zone: str) -> list[date]:
     """The calendar days in a zone that a slot touches."""
     place = ZoneInfo(zone)
-    first = slot.start.astimezone(place).date()
-    last = (slot.end - _INSTANT).astimezone(place).date()
+    ends = (slot.start.astimezone(place).date(), (slot.end - _INSTANT).astimezone(place).date())
+    # Clocks that are put back over midnight show the day before again.
+    first, last = min(ends), max(ends)
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 

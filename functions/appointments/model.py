@@ -110,6 +110,10 @@ class Appointment(Entity):
         return Slot(self.slot_start, self.slot_end)
 
 
+# Far beyond any visit: the days that a slot touches are read before any rule is asked.
+_LONGEST_SLOT = timedelta(hours=24)
+
+
 class _SlotFields(Command):
     slot_start: Instant
     slot_end: Instant
@@ -118,6 +122,9 @@ class _SlotFields(Command):
     def ends_after_it_starts(self) -> Self:
         if self.slot_end <= self.slot_start:
             message = "slot_end must be after slot_start"
+            raise ValueError(message)
+        if self.slot_end - self.slot_start > _LONGEST_SLOT:
+            message = "slot_end is at most 24 hours after slot_start"
             raise ValueError(message)
         return self
 

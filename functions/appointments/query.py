@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 
-from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from appointments.hours import days_of
 from appointments.model import Status
 from hms.errors import FieldError, Invalid
-from hms.fields import Id, Instant, Params, day_of
+from hms.fields import Id, Instant, Params
+from hms.ids import is_id
 from hms.pages import PageParams, opened
 
 if TYPE_CHECKING:
@@ -28,7 +29,15 @@ _instant: TypeAdapter[datetime] = TypeAdapter(Instant)
 def _date_or_instant(value: Any) -> Any:
     if isinstance(value, str) and len(value) > _DATE_LENGTH:
         return _instant.validate_python(value)
-    return date.fromisoformat(value) if isinstance(value, str) else value
+    return _day_within_reason(value) if isinstance(value, str) else value
+
+
+def _day_within_reason(text: str) -> date:
+    day = date.fromisoformat(text)
+    if not _FIRST <= day <= _LAST:
+        message = f"a date is between {_FIRST.year} and {_LAST.year}"
+        raise ValueError(message)
+    return day
 
 
 Bound = Annotated[date | datetime, BeforeValidator(_date_or_instant)]
@@ -44,7 +53,7 @@ class AvailabilityParams(Params):
     def span(self, today: date) -> Span:
         start = self.start if self.start is not None else today
         end = self.end if self.end is not None else _day(start) + timedelta(days=_DEFAULT_DAYS - 1)
-        if _day(end) < _day(start):
+        if _ends_before(start, end):
             raise Invalid(errors=(FieldError("to", "before_from", "`to` is before `from`"),))
         return Span(start, end)
 
@@ -55,14 +64,19 @@ class Span(NamedTuple):
 
     @property
     def days(self) -> tuple[date, date]:
-        """Clinic days that surely contain it, whatever the zone."""
-        return _day(self.start) - _DAY, _day(self.end) + _DAY
+        return _day(self.start), _day(self.end)
 
     def covers(self, slot: Slot, doctor: DoctorCopy) -> bool:
         day = days_of(slot, doctor.timezone)[0]
         begins = slot.start >= self.start if isinstance(self.start, datetime) else day >= self.start
         ends = slot.end <= self.end if isinstance(self.end, datetime) else day <= self.end
         return begins and ends
+
+
+def _ends_before(start: date | datetime, end: date | datetime) -> bool:
+    if isinstance(start, datetime) and isinstance(end, datetime):
+        return end < start
+    return _day(end) < _day(start)
 
 
 def _day(bound: date | datetime) -> date:
@@ -98,14 +112,11 @@ class Wanted(NamedTuple):
     first: date
     last: date
     status: Status | None
-    zone: str
     limit: int
     after: str | None
 
     @classmethod
-    def of(
-        cls, params: ListAppointments, patient_id: str | None, doctor_id: str | None, zone: str, today: date
-    ) -> Self:
+    def of(cls, params: ListAppointments, patient_id: str | None, doctor_id: str | None, today: date) -> Self:
         day = params.day or (None if patient_id or doctor_id else today)
         return cls(
             patient_id,
@@ -113,29 +124,41 @@ class Wanted(NamedTuple):
             day or params.start or _FIRST,
             day or params.end or _LAST,
             params.status,
-            zone,
             params.limit,
-            opened(params.cursor),
+            _position(opened(params.cursor)),
         )
 
     @property
     def sheet_days(self) -> tuple[date, date]:
         """The sheets to read: a patient's are by UTC day, and a list goes on from where its cursor stands."""
-        first = max(self.first - _DAY, _cursor_day(self.after) - _DAY) if self.after else self.first - _DAY
-        return first, self.last + _DAY
+        first = self.first
+        if self.after:
+            first = max(first, date.fromisoformat(self.after[:_DATE_LENGTH]))
+        return first - _DAY, self.last + _DAY
 
     def takes(self, line: Line, owner: str) -> bool:
         patient_id, doctor_id = line.people(owner)
         return (
-            self.first <= day_of(line.slot.start, self.zone) <= self.last
+            self.first <= line.day <= self.last
             and self.status in (None, line.status)
             and self.patient_id in (None, patient_id)
             and self.doctor_id in (None, doctor_id)
         )
 
 
-def _cursor_day(cursor: str) -> date:
+def _position(cursor: str | None) -> str | None:
+    """The start and the id of a visit. Raises `Invalid` for a cursor of another list."""
+    if cursor is None:
+        return None
+    start, _, appointment_id = cursor.partition("#")
     try:
-        return max(_FIRST + 2 * _DAY, date.fromisoformat(cursor[:_DATE_LENGTH]))
-    except ValueError as error:
-        raise Invalid(errors=(FieldError("cursor", "cursor", "this is not a cursor of this list"),)) from error
+        _instant.validate_python(start)
+    except ValidationError as error:
+        raise _not_ours() from error
+    if not is_id(appointment_id):
+        raise _not_ours()
+    return cursor
+
+
+def _not_ours() -> Invalid:
+    return Invalid(errors=(FieldError("cursor", "cursor", "this is not a cursor of this list"),))

@@ -180,7 +180,7 @@ def _check_lead(wish: Wish, lead: timedelta, now: datetime) -> None:
 
 
 def _check_exempt(wish: Wish, now: datetime) -> None:
-    if any(int(instant.timestamp()) % _FIVE_MINUTES for instant in wish.slot):
+    if any(instant.timestamp() % _FIVE_MINUTES for instant in wish.slot):
         raise SlotNotOnGrid
     if wish.slot.start.timestamp() < now.timestamp() // _FIVE_MINUTES * _FIVE_MINUTES:
         raise LeadTime
@@ -202,10 +202,9 @@ def check_free(appointment_id: str, slot: Slot, sheets: Mapping[SheetId, Sheet])
 
 def _check_cap(wish: Wish) -> None:
     """A visit counts on the clinic day it starts on."""
-    zone = wish.doctor.timezone
-    today = SheetId(f"doctor#{wish.doctor.doctor_id}", hours.days_of(wish.slot, zone)[0])
+    today = SheetId(f"doctor#{wish.doctor.doctor_id}", hours.days_of(wish.slot, wish.doctor.timezone)[0])
     others = [line for line in wish.sheets[today].lines if line.appointment_id != wish.appointment_id]
-    counting = [line for line in others if line.counts and hours.days_of(line.slot, zone)[0] == today.day]
+    counting = [line for line in others if line.counts and line.day == today.day]
     if len(counting) >= wish.doctor.max_daily_appointments or len(others) >= _MOST_LINES:
         raise DayFull
 
@@ -261,14 +260,14 @@ def rescheduled(appointment: Appointment, wish: Wish, who: Principal, now: datet
         slot_start=wish.slot.start,
         slot_end=wish.slot.end,
         timezone=wish.doctor.timezone,
-        exemption=wish.exemption or appointment.exemption,
+        exemption=wish.exemption,
         reschedule_count=appointment.reschedule_count + 1,
     )
 
 
-def side_of(who: Principal, asked: Side | None) -> Side:
+def side_of(appointment: Appointment, who: Principal, asked: Side | None) -> Side:
     """Whose wish a cancellation is. Only staff speak for others."""
-    if who.may("appointments:cancel_for_clinic"):
+    if _is_staff(appointment, who):
         own = Side.DOCTOR if who.doctor_id and who.scopes["appointments:cancel_for_clinic"] == "own" else Side.PATIENT
         return asked or own
     if asked not in (None, Side.PATIENT):
@@ -276,13 +275,18 @@ def side_of(who: Principal, asked: Side | None) -> Side:
     return Side.PATIENT
 
 
+def _is_staff(appointment: Appointment, who: Principal) -> bool:
+    """A doctor who is the patient here is a patient like any other."""
+    return who.reaches("appointments:cancel_for_clinic", doctor_id=appointment.doctor_id)
+
+
 def cancelled(appointment: Appointment, command: CancelAppointment, who: Principal, now: datetime) -> Appointment:
-    side = side_of(who, command.requested_by)
+    side = side_of(appointment, who, command.requested_by)
     if side is not Side.PATIENT and command.reason is None:
         detail = "the clinic and the doctor give a reason when they cancel"
         raise Invalid(errors=(FieldError("reason", "missing", detail),))
     _check_status(appointment, Status.SCHEDULED, Status.CHECKED_IN)
-    if now > appointment.slot_start and not who.may("appointments:cancel_for_clinic"):
+    if now > appointment.slot_start and not _is_staff(appointment, who):
         raise TooLateToCancel
     seconds = int((appointment.slot_start - now).total_seconds())
     cancellation = Cancellation(requested_by=side, reason=command.reason, seconds_before_start=seconds)
@@ -348,6 +352,8 @@ def missed(appointment: Appointment, clinic: Clinic, who: Principal, now: dateti
 
 
 def noted(appointment: Appointment, text: str, who: Principal, now: datetime) -> Appointment:
+    if appointment.historical:
+        raise InvalidTransition("A visit of an older system does not change.")
     if len(appointment.notes) >= _MOST_NOTES:
         raise Conflicting(f"A visit takes at most {_MOST_NOTES} notes.", code="TOO_MANY_NOTES")
     note = AppointmentNote(text=text, at=now, by=who.user_id)

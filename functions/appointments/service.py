@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     from hms.call import Call
     from hms.events import Fact
 
+# What patients may do to visits of their own. All else a doctor does as the doctor of the visit, never as its patient.
+_OF_PATIENTS = frozenset(
+    {"appointments:book", "appointments:read", "appointments:reschedule", "appointments:cancel"},
+)
+
 
 class Owners(Protocol):
     """The owners' word on people: None where they know nobody. Raises `Busy` where they do not answer."""
@@ -221,11 +226,12 @@ def _load(appointment_id: str, permission: str, call: Call, appointments: Appoin
     if stored is None:
         # To those who reach only their own, an unknown visit looks like somebody else's.
         raise AppointmentNotFound if call.who.scopes.get(permission) == "any" else Forbidden
-    _reach(permission, call, patient_id=stored.state.patient_id, doctor_id=stored.state.doctor_id)
+    patient_id = stored.state.patient_id if permission in _OF_PATIENTS else None
+    _reach(permission, call, patient_id=patient_id, doctor_id=stored.state.doctor_id)
     return stored
 
 
-def _reach(permission: str, call: Call, *, patient_id: str, doctor_id: str) -> None:
+def _reach(permission: str, call: Call, *, patient_id: str | None, doctor_id: str) -> None:
     if not call.who.reaches(permission, patient_id=patient_id, doctor_id=doctor_id):
         raise Forbidden
 

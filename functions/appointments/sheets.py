@@ -24,7 +24,10 @@ _ORDINARY, _HISTORICAL, _EXEMPT = 0, 1, 2
 
 
 class Line(NamedTuple):
-    """One visit on a sheet; `other` is the patient on a doctor's sheet and the doctor on a patient's."""
+    """One visit on a sheet; `other` is the patient on a doctor's sheet and the doctor on a patient's.
+
+    `day` is the clinic day it starts on, by the zone of the doctor it was booked with.
+    """
 
     appointment_id: str
     slot: Slot
@@ -32,6 +35,7 @@ class Line(NamedTuple):
     other: str
     department: str
     kind: int
+    day: date
 
     def people(self, owner: str) -> tuple[str, str]:
         """The patient and the doctor, given whose sheet the line stands on."""
@@ -85,14 +89,15 @@ def text_of(appointment: Appointment, owner: str) -> str:
     other = appointment.patient_id if owner.startswith("doctor#") else appointment.doctor_id
     start, end = (int(instant.timestamp()) for instant in appointment.slot)
     kind = _HISTORICAL if appointment.historical else _EXEMPT if appointment.exemption else _ORDINARY
-    line = [start, end, appointment.status, other, appointment.department, kind]
+    day = days_of(appointment.slot, appointment.timezone)[0].isoformat()
+    line = [start, end, appointment.status, other, appointment.department, kind, day]
     return json.dumps(line, separators=(",", ":"), ensure_ascii=False)
 
 
 def line_of(appointment_id: str, text: str) -> Line:
-    start, end, status, other, department, kind = json.loads(text)
+    start, end, status, other, department, kind, day = json.loads(text)
     slot = Slot(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
-    return Line(appointment_id, slot, Status(status), other, department, kind)
+    return Line(appointment_id, slot, Status(status), other, department, kind, date.fromisoformat(day))
 
 
 def sheet_of(sheet_id: SheetId, item: Item | None) -> Sheet:

@@ -46,7 +46,7 @@ def tell_future_visits(payload: Payload) -> Payload:
 
 @tasks.task("treats")
 def tell_treats(payload: Payload) -> Payload:
-    treats = agenda.treats(payload["doctor_id"], payload["patient_id"], clock.now(), appointments)
+    treats = agenda.treats(payload["doctor_id"], payload["patient_id"], appointments)
     return {"outcome": "ok", "treats": treats}
 
 
