@@ -48,8 +48,8 @@ def register_doctor(command: RegisterDoctor, call: Call, doctors: Doctors) -> Ou
         known = doctors.known(doctor_id, command.email, command.department, command.external_identifiers)
         if earlier := doctors.earlier(known.doctor, doctor_id, call):
             return earlier
-        _check_claims(known, doctor_id)
-        department, opens = _department(known, command.department, call)
+        check_claims(known, doctor_id)
+        department, opens = department_for(known, command.department, call)
         doctor = rules.registered(doctor_id, command, department, call.now)
         doctors.save(None, doctor, DoctorRegistered.of(doctor), call, opens)
         return Outcome(doctor)
@@ -72,10 +72,10 @@ def update_doctor(
             return earlier
         before = known.doctor.state
         call.expect(before.version)
-        _check_claims(known, doctor_id)
+        check_claims(known, doctor_id)
         if command.timezone not in (None, before.timezone):
             _check_no_visits(doctor_id, visits)
-        department, opens = _department(known, command.department, call) if command.department else (None, None)
+        department, opens = department_for(known, command.department, call) if command.department else (None, None)
         after = rules.updated(before, command, department, call.now)
         doctors.save(known.doctor, after, DoctorUpdated.of(after), call, opens)
         return Outcome(after)
@@ -184,7 +184,7 @@ def _check_reach(permission: str, doctor_id: str, call: Call) -> None:
         raise Forbidden
 
 
-def _check_claims(known: Known, doctor_id: str) -> None:
+def check_claims(known: Known, doctor_id: str) -> None:
     if known.email_of not in (None, doctor_id):
         raise rules.EmailTaken
     if known.identifiers_of:
@@ -196,7 +196,7 @@ def _check_no_visits(doctor_id: str, visits: Owner) -> None:
         raise rules.HasFutureVisits
 
 
-def _department(known: Known, name: str, call: Call) -> tuple[Department, Department | None]:
+def department_for(known: Known, name: str, call: Call) -> tuple[Department, Department | None]:
     """The department, and once more where it is still to be opened."""
     if known.department:
         return known.department.state, None

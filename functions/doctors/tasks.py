@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from doctors.model import DoctorFact
 from doctors.store import Doctors
+from hms import clock, ids
+from hms.auth import Principal
+from hms.call import Call
 from hms.store import DynamoTable
 from hms.tasks import Tasks
 
@@ -24,3 +27,20 @@ def snapshot(payload: Payload) -> Payload:
     if stored is None:
         return {"outcome": "absent"}
     return {"outcome": "ok", "snapshot": DoctorFact.of(stored.state).model_dump(mode="json")}
+
+
+@tasks.task("import_doctors")
+def import_doctors(payload: Payload) -> Payload:
+    """`{"rows": [LegacyDoctor as JSON text…]}` → for each whether it is `new`, `there` or `refused` with a code."""
+    from doctors import legacy
+
+    call = Call(Principal("import", ("service",)), clock.now(), payload.get("correlation_id") or ids.new())
+    return {"outcome": "ok", "rows": legacy.bring_in_all(payload["rows"], call, doctors)}
+
+
+@tasks.task("find_legacy")
+def find_legacy(payload: Payload) -> Payload:
+    """`{"numbers": […]}` → those that are known, with `doctor_id` and department."""
+    from doctors import legacy
+
+    return {"outcome": "ok", "found": legacy.find(payload["numbers"], doctors)}

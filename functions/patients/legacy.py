@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from hms import ids
 from hms.call import Outcome, decided
 from hms.contact import Email, Phone
+from hms.errors import Problem
 from hms.fields import Command, Instant, Line
-
 from patients import rules
 from patients.details import ExternalIdentifier
 from patients.model import BirthDate, PatientRegistered, RegisterPatient
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hms.call import Call
-
     from patients.model import Patient
     from patients.store import Patients
 
 SYSTEM = "legacy"
+SERVER_FAULT = 500
 
 
 class LegacyPatient(Command):
@@ -35,6 +37,23 @@ class LegacyPatient(Command):
     email: Email | None = None
     phone: Phone | None = None
     created_at: Instant | None = None
+
+
+def bring_in_all(rows: Iterable[str], call: Call, patients: Patients) -> list[dict[str, Any]]:
+    """What became of each row: its `outcome` is `new`, `there`, or `refused` with a `code`."""
+    return [_answered(row, call, patients) for row in rows]
+
+
+def _answered(row: str, call: Call, patients: Patients) -> dict[str, Any]:
+    try:
+        outcome = bring_in(LegacyPatient.model_validate_json(row), call, patients)
+    except ValidationError:
+        return {"outcome": "refused", "code": "INVALID"}
+    except Problem as problem:
+        if problem.status >= SERVER_FAULT:
+            raise
+        return {"outcome": "refused", "code": problem.code}
+    return {"outcome": "there" if outcome.replayed else "new"}
 
 
 def bring_in(legacy: LegacyPatient, call: Call, patients: Patients) -> Outcome[Patient]:
@@ -59,10 +78,10 @@ def bring_in(legacy: LegacyPatient, call: Call, patients: Patients) -> Outcome[P
     return decided(attempt)
 
 
-def find(numbers: Iterable[str], patients: Patients) -> dict[str, str]:
-    """Patient ids by their numbers in the older system; unknown numbers are left out. One read."""
-    claims = {rules.identifier_claim(_identifier(number)): number for number in numbers}
-    return {claims[claim]: patient_id for claim, patient_id in patients.holders(claims).items()}
+def find(numbers: Iterable[str], patients: Patients) -> dict[str, dict[str, str]]:
+    """Patients by their numbers in the older system; unknown numbers are left out. One read."""
+    claims = {rules.identifier_claim(SYSTEM, number): number for number in numbers}
+    return {claims[claim]: {"patient_id": holder} for claim, holder in patients.holders(claims).items()}
 
 
 def _registration(legacy: LegacyPatient) -> RegisterPatient:
@@ -71,9 +90,5 @@ def _registration(legacy: LegacyPatient) -> RegisterPatient:
         dob=legacy.dob,
         email=legacy.email,
         phone=legacy.phone,
-        external_identifiers=(_identifier(legacy.number),),
+        external_identifiers=(ExternalIdentifier(system=SYSTEM, value=legacy.number),),
     )
-
-
-def _identifier(number: str) -> ExternalIdentifier:
-    return ExternalIdentifier(system=SYSTEM, value=number)

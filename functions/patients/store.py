@@ -86,6 +86,11 @@ class Patients(Aggregates[Patient]):
         item = self.table.get(_claim_key(claim))
         return _hit(item).patient_id if item else None
 
+    def holders(self, claims: Iterable[Claim]) -> dict[Claim, str]:
+        """Who holds which of the claims; one consistent read."""
+        wanted = {_claim_key(claim): claim for claim in claims}
+        return {wanted[key]: _hit(item).patient_id for key, item in self.table.get_many(wanted).items()}
+
     def listed(self, limit: int, after: str | None, *, active: bool | None) -> Page:
         """The whole list in the order of names, over all shards at once."""
         partitions = [] if active is False else [f"all#{shard}" for shard in range(SHARDS)]

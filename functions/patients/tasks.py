@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hms import clock, ids
+from hms.auth import Principal
+from hms.call import Call
 from hms.store import DynamoTable
 from hms.tasks import Tasks
 from patients.model import PatientFact
@@ -24,3 +27,20 @@ def snapshot(payload: Payload) -> Payload:
     if stored is None:
         return {"outcome": "absent"}
     return {"outcome": "ok", "snapshot": PatientFact.of(stored.state).model_dump(mode="json")}
+
+
+@tasks.task("import_patients")
+def import_patients(payload: Payload) -> Payload:
+    """`{"rows": [LegacyPatient as JSON text…]}` → for each whether it is `new`, `there` or `refused` with a code."""
+    from patients import legacy
+
+    call = Call(Principal("import", ("service",)), clock.now(), payload.get("correlation_id") or ids.new())
+    return {"outcome": "ok", "rows": legacy.bring_in_all(payload["rows"], call, patients)}
+
+
+@tasks.task("find_legacy")
+def find_legacy(payload: Payload) -> Payload:
+    """`{"numbers": […]}` → those that are known, with `patient_id`."""
+    from patients import legacy
+
+    return {"outcome": "ok", "found": legacy.find(payload["numbers"], patients)}
