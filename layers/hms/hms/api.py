@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import time
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ MAX_BODY_BYTES = 256 * 1024
 _HEADER_VALUE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+_MOST_ERRORS = 50
+_LONGEST_NAME = 100
 _PROBLEM_TYPE = "urn:hms:problem:"
 
 
@@ -160,15 +163,20 @@ class Api:
         route = self.routes.get((event["httpMethod"], event["resource"]))
         try:
             response = self._answered(route, event, headers, correlation_id)
-        except Problem as problem:
-            response = _problem(problem, event, correlation_id)
-        except Contention:
-            response = _problem(Busy(), event, correlation_id)
+            proxied = _proxied(response, headers, correlation_id)
         except Exception as error:  # noqa: BLE001  (the last line of defence: a fault is told, not thrown)
-            telemetry.fault("unexpected", error, correlation_id=correlation_id, domain=self.domain)
-            response = _problem(Problem(), event, correlation_id)
-        self._log(event, response.status, started, correlation_id)
-        return _proxied(response, headers, correlation_id)
+            problem = self._refusal(error, correlation_id)
+            proxied = _proxied(_problem(problem, event, correlation_id), headers, correlation_id)
+        self._log(event, proxied["statusCode"], started, correlation_id)
+        return proxied
+
+    def _refusal(self, error: Exception, correlation_id: str) -> Problem:
+        if isinstance(error, Problem):
+            return error
+        if isinstance(error, Contention):
+            return Busy()
+        telemetry.fault("unexpected", error, correlation_id=correlation_id, domain=self.domain)
+        return Problem()
 
     def _answered(
         self, route: Route | None, event: Mapping[str, Any], headers: Mapping[str, str], correlation_id: str
@@ -224,6 +232,7 @@ def _payload(route: Route, event: Mapping[str, Any], headers: Mapping[str, str])
     if route.body is None:
         return _checked(route.query or _Nothing, query) if route.query or query else None
     text = _text(event, headers)
+    _require_plain_json(text or b"{}")
     if query:
         text = _with_query(route, text, query)
     try:
@@ -270,6 +279,24 @@ def _text(event: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
         # Some gateways put the replacement character where a body was not UTF-8.
         raise Malformed("The body is not UTF-8.")
     return raw
+
+
+def _require_plain_json(text: bytes) -> None:
+    """What parsers disagree on is refused: one name twice, NaN, Infinity."""
+    try:
+        json.loads(text.decode(), object_pairs_hook=_distinct, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("The body is not JSON.") from error
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        message = "a name is there twice"
+        raise ValueError(message)
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(text)
 
 
 def _with_query(route: Route, text: bytes, query: Mapping[str, str]) -> bytes:
@@ -353,12 +380,18 @@ def _problem(problem: Problem, event: Mapping[str, Any], correlation_id: str) ->
         instance=event["resource"],
         code=problem.code,
         correlation_id=correlation_id,
-        errors=[{"field": one.field, "code": one.code, "detail": one.detail} for one in problem.errors],
+        errors=[_shown(one) for one in problem.errors[:_MOST_ERRORS]],
     )
     headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else {}
     if problem.status == 401:  # noqa: PLR2004
         headers["WWW-Authenticate"] = "Bearer"
     return Response(problem.status, view, headers, "application/problem+json")
+
+
+def _shown(error: FieldError) -> dict[str, str]:
+    """Names of unknown fields are the caller's text: kept short and printable."""
+    name = "".join(letter if letter.isprintable() else "?" for letter in error.field[:_LONGEST_NAME])
+    return {"field": name, "code": error.code, "detail": error.detail}
 
 
 def _proxied(response: Response, headers: Mapping[str, str], correlation_id: str) -> dict[str, Any]:

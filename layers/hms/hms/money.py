@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -19,20 +20,17 @@ from pydantic import (
 MINOR_DIGITS = 2
 AT_REST = {"at_rest": True}
 _LARGEST = 10**12
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 def _minor_units(value: Any, info: ValidationInfo) -> Any:
     if info.context == AT_REST:
         return value
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+    if isinstance(value, bool) or not _DECIMAL.fullmatch(str(value)):
         message = "an amount is a decimal string such as 500.00"
-        raise ValueError(message)  # noqa: TRY004  (pydantic turns a ValueError into a field error)
-    try:
-        amount = Decimal(str(value)).scaleb(MINOR_DIGITS)
-    except ArithmeticError as error:
-        message = "an amount is a decimal string such as 500.00"
-        raise ValueError(message) from error
-    if not amount.is_finite() or amount != amount.to_integral_value() or abs(amount) > _LARGEST:
+        raise ValueError(message)
+    amount = Decimal(str(value)).scaleb(MINOR_DIGITS)
+    if amount != amount.to_integral_value() or abs(amount) > _LARGEST:
         message = f"an amount has at most {MINOR_DIGITS} decimals and is not astronomical"
         raise ValueError(message)
     return int(amount)

@@ -12,6 +12,9 @@ from hms.fields import Params
 # What a sort key may have at most (1,024 bytes), sealed.
 _LONGEST = 1364
 
+# A sort key of DynamoDB has at most 1,024 bytes; what follows a position is one character longer.
+_LONGEST_POSITION = 1000
+
 
 class PageParams(Params):
     limit: int = Field(default=20, ge=1, le=100, description="How many items at most.")
@@ -23,9 +26,16 @@ def opened(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     try:
-        return base64.urlsafe_b64decode(cursor.encode("ascii")).decode()
+        position = base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
     except ValueError as error:
-        raise Invalid(errors=(FieldError("cursor", "cursor", "this is not a cursor of this list"),)) from error
+        raise _foreign() from error
+    if not 0 < len(position.encode()) <= _LONGEST_POSITION:
+        raise _foreign()
+    return position
+
+
+def _foreign() -> Invalid:
+    return Invalid(errors=(FieldError("cursor", "cursor", "this is not a cursor of this list"),))
 
 
 def sealed(position: str | None) -> str | None:
