@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -19,6 +20,7 @@ MOST_IDENTIFIERS = 4
 # A registration writes state, event, five name words, e-mail and MRN: two of a transaction's ten rows are left.
 MOST_IDENTIFIERS_AT_REGISTRATION = 2
 MOST_RELATIVES = 5
+_CALENDAR_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CLEARABLE = frozenset({"email", "phone", "address", "preferred_language"})
 
 type Reason = Literal["name", "birth_date", "phone"]
@@ -140,7 +142,10 @@ class ReactivatePatient(Command):
 
 
 def _calendar_date(value: Any) -> Any:
-    return date.fromisoformat(value) if isinstance(value, str) else value
+    if isinstance(value, str) and not _CALENDAR_DATE.fullmatch(value):
+        message = "a date is written as 1990-04-23"
+        raise ValueError(message)
+    return value
 
 
 class PatientFilter(PageParams):

@@ -31,7 +31,9 @@ _SOUNDS = tuple(
         (r"[wb]", "v"),
         (r"(?<!^)(?<![aeiouy])h|(?<!^)h(?![aeiouy])", ""),
         (r"([^aeiouy])\1+", r"\1"),
-        (r"^[aeiouy]+", lambda match: {"a": "a", "o": "u", "u": "u"}.get(match[0][-1 if match[0] == "oo" else 0], "i")),
+        (r"^a[aeiouy]*", "a"),
+        (r"^[ou][aeiouy]*", "u"),
+        (r"^[eiy][aeiouy]*", "i"),
         (r"(?<!^)[aeiouy]", ""),
     )
 )

@@ -54,8 +54,7 @@ def possible_duplicates(new: Patient, command: RegisterPatient, patients: Patien
 
 
 def _holder(claim: Claim, patients: Patients) -> list[Patient]:
-    holder = patients.holder(claim)
-    return patients.many([holder]) if holder else []
+    return patients.many(list(patients.holders([claim]).values()))
 
 
 def _claim(asked: PatientFilter) -> Claim | None:

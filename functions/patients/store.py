@@ -82,10 +82,6 @@ class Patients(Aggregates[Patient]):
         found = self.table.get_many([self.key(one) for one in patient_ids])
         return [_patient(found[self.key(one)]) for one in patient_ids if self.key(one) in found]
 
-    def holder(self, claim: Claim) -> str | None:
-        item = self.table.get(_claim_key(claim))
-        return _hit(item).patient_id if item else None
-
     def holders(self, claims: Iterable[Claim]) -> dict[Claim, str]:
         """Who holds which of the claims; one consistent read."""
         wanted = {_claim_key(claim): claim for claim in claims}
