@@ -1,4 +1,4 @@
-"""A DynamoDB table for tests: on the engine that `ENDPOINT_URL` names, else moto's (single-threaded only)."""
+"""A DynamoDB table for tests: on an emulator's engine, else moto's (single-threaded only)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ _FAKE = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFA
 
 
 @contextmanager
-def dynamo_table() -> Iterator[DynamoTable]:
+def dynamo_table(endpoint: str | None = None) -> Iterator[DynamoTable]:
     """A new empty table with the template's keys and indexes, gone afterwards."""
     name = f"contract-{ids.new()}"
-    endpoint = os.environ.get("ENDPOINT_URL")
     with ExitStack() as stack:
         environment = _FAKE | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
         stack.enter_context(mock.patch.dict(os.environ, environment))

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
+_LOWEST = "\x00"
+
+
 class Key(NamedTuple):
     pk: str
     sk: str
@@ -99,11 +102,13 @@ class Query:
 
     def bounds(self) -> tuple[str, str]:
         """What is left of the range after `after`; where going backward, `after` itself is still in it."""
+        # DynamoDB refuses an empty key, in conditions too.
+        low = self.low or _LOWEST
         if self.after is None:
-            return self.low, self.high
+            return low, self.high
         if self.forward:
-            return max(self.low, self.after + "\x00"), self.high
-        return self.low, min(self.high, self.after)
+            return max(low, self.after + _LOWEST), self.high
+        return low, min(self.high, self.after)
 
 
 def starting(prefix: str) -> tuple[str, str]:
