@@ -110,7 +110,7 @@ def test_a_spoilt_field_is_never_a_fault(one: Operation, memory: MemoryTable) ->
             answer = send(one, spoilt(body, place, value))
             is_no_fault(answer, (place, value))
             # A failed login is counted.
-            assert answer.status in (200, 201, 401) or memory.commits == commits, (place, value)
+            assert answer.status < 400 or answer.status == 401 or memory.commits == commits, (place, value)
 
 
 @pytest.mark.parametrize("one", COMMANDS)
