@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path  # noqa: TC003  (typer reads the annotations)
 from typing import Annotated
 
 import typer
@@ -76,6 +77,17 @@ def deploy(
     typer.echo(system.base_url)
 
 
+@app.command("import")
+def import_folder(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="with the older system's CSV files")],
+) -> None:
+    """Take in the people and visits of an older system; what is wrong goes into quarantine."""
+    from tools import runner
+    from tools.importing import command
+
+    command.run(folder, runner.running_system())
+
+
 @app.command()
 def imports() -> None:
     """Check the import contracts over every domain."""
@@ -119,11 +131,12 @@ def docs() -> None:
 
 def main() -> None:
     from tools.emulator import EmulatorError
+    from tools.importing.stopped import ImportStopped
     from tools.system import DeployError
 
     try:
         app()
-    except (EmulatorError, DeployError) as error:
+    except (EmulatorError, DeployError, ImportStopped) as error:
         typer.secho(f"hms: {error}", err=True, fg="red")
         sys.exit(1)
 

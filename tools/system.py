@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from botocore.config import Config
+
 SOURCES = ("template.yaml", "gateway.yaml", "samconfig.toml", "requirements/layer.lock", "tools/artefact.py")
 SOURCE_TREES = ("functions", "layers", "statemachines")
 # A rolled back stack keeps `sam deploy` waiting for an hour on LocalStack.
@@ -45,7 +47,7 @@ class System:
     def base_url(self) -> str:
         return f"{self.endpoint_url}/restapis/{self.stack}/{self.stage}/_user_request_"
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, config: Config | None = None) -> Any:
         """A boto3 client of this emulator."""
         return boto3.client(
             service,  # type: ignore[call-overload]
@@ -53,6 +55,7 @@ class System:
             region_name=CREDENTIALS["AWS_DEFAULT_REGION"],
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            config=config,
         )
 
     def environment(self) -> dict[str, str]:
@@ -101,6 +104,26 @@ class System:
                 *overrides,
                 environment=self.environment(),
             )
+
+
+def prune(system: System) -> int:
+    """Deletes the versions of functions that no alias names any more; says how many."""
+    client = system.client("lambda")
+    stale = [pair for name in _functions(system) for pair in _stale(client, name)]
+    for name, version in stale:
+        client.delete_function(FunctionName=name, Qualifier=version)
+    return len(stale)
+
+
+def _functions(system: System) -> list[str]:
+    resources = system.client("cloudformation").describe_stack_resources(StackName=system.stack)["StackResources"]
+    return [one["PhysicalResourceId"] for one in resources if one["ResourceType"] == "AWS::Lambda::Function"]
+
+
+def _stale(client: Any, name: str) -> list[tuple[str, str]]:
+    live = {alias["FunctionVersion"] for alias in client.list_aliases(FunctionName=name)["Aliases"]}
+    versions = client.list_versions_by_function(FunctionName=name)["Versions"]
+    return [(name, one["Version"]) for one in versions if one["Version"] not in live | {"$LATEST"}]
 
 
 def publish_test_layer(system: System, directory: Path = TEST_LAYER) -> str:

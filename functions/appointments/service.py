@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from appointments import rules
@@ -177,13 +179,18 @@ def read(appointment_id: str, call: Call, appointments: Appointments) -> Appoint
 
 
 def record(command: RecordAppointment, call: Call, appointments: Appointments) -> Outcome[Appointment]:
-    """A visit of an older system. The id comes from its number there, so recording it again changes nothing."""
+    """A visit of an older system. The id comes from its number there, so recording it again changes nothing.
+
+    Raises `IdempotencyKeyReused` where the number was recorded with other data.
+    """
     appointment_id = ids.derived("appointment", "legacy", command.external_id)
+    digest = hashlib.sha256(command.model_dump_json().encode()).hexdigest()[:32]
+    call = replace(call, token=appointment_id, digest=digest)
 
     def attempt() -> Outcome[Appointment]:
         scene = appointments.scene(appointment_id, command.patient_id, command.doctor_id, command.slot)
-        if scene.stored:
-            return Outcome(scene.stored.state, replayed=True)
+        if earlier := appointments.earlier(scene.stored, appointment_id, call):
+            return earlier
         after = rules.recorded(appointment_id, command, clinic(), call.who, call.now)
         appointments.save(None, after, AppointmentRecorded.of(after), call, scene.sheets)
         return Outcome(after)

@@ -11,6 +11,7 @@ from appointments.store import Appointments
 from hms import clock, ids
 from hms.auth import Principal
 from hms.call import Call
+from hms.errors import IdempotencyKeyReused
 from hms.store import DynamoTable
 from hms.tasks import Tasks
 
@@ -52,13 +53,15 @@ def tell_treats(payload: Payload) -> Payload:
 
 @tasks.task("record")
 def record_appointments(payload: Payload) -> Payload:
-    """`{"appointments": [RecordAppointment…]}` → which were new; recording one again changes nothing."""
+    """`{"appointments": [RecordAppointment as JSON text…]}` → for each whether it is `new`, `there` or `refused`."""
     call = Call(Principal("import", ("service",)), clock.now(), payload.get("correlation_id") or ids.new())
     commands = [RecordAppointment.model_validate_json(text) for text in payload["appointments"]]
-    outcomes = [service.record(command, call, appointments) for command in commands]
-    return {
-        "outcome": "ok",
-        "recorded": [
-            {"appointment_id": outcome.state.appointment_id, "new": not outcome.replayed} for outcome in outcomes
-        ],
-    }
+    return {"outcome": "ok", "recorded": [_recorded(command, call) for command in commands]}
+
+
+def _recorded(command: RecordAppointment, call: Call) -> Payload:
+    try:
+        outcome = service.record(command, call, appointments)
+    except IdempotencyKeyReused as problem:
+        return {"outcome": "refused", "code": problem.code}
+    return {"outcome": "there" if outcome.replayed else "new", "appointment_id": outcome.state.appointment_id}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from doctors import rules, service
-from doctors.commands import RegisterDoctor
+from doctors.commands import OpenDepartment, RegisterDoctor
 from doctors.model import Doctor, DoctorRegistered, ExternalIdentifier
 from hms import ids
 from hms.call import Outcome, decided
@@ -37,6 +37,18 @@ class LegacyDoctor(Command):
     department: Line
     specialization: Line
     created_at: Instant | None = None
+
+
+def open_all(names: Iterable[str], call: Call, doctors: Doctors) -> int:
+    """Opens the departments that are not there yet; how many those were."""
+    opened = 0
+    for name in names:
+        try:
+            service.open_department(OpenDepartment(name=name), replace(call, token=ids.new()), doctors.departments)
+        except rules.DepartmentExists:
+            continue
+        opened += 1
+    return opened
 
 
 def bring_in_all(rows: Iterable[str], call: Call, doctors: Doctors) -> list[dict[str, Any]]:

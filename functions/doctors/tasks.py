@@ -29,13 +29,20 @@ def snapshot(payload: Payload) -> Payload:
     return {"outcome": "ok", "snapshot": DoctorFact.of(stored.state).model_dump(mode="json")}
 
 
+@tasks.task("open_departments")
+def open_departments(payload: Payload) -> Payload:
+    """`{"names": […]}` → how many were new."""
+    from doctors import legacy
+
+    return {"outcome": "ok", "opened": legacy.open_all(payload["names"], _imported(payload), doctors)}
+
+
 @tasks.task("import_doctors")
 def import_doctors(payload: Payload) -> Payload:
     """`{"rows": [LegacyDoctor as JSON text…]}` → for each whether it is `new`, `there` or `refused` with a code."""
     from doctors import legacy
 
-    call = Call(Principal("import", ("service",)), clock.now(), payload.get("correlation_id") or ids.new())
-    return {"outcome": "ok", "rows": legacy.bring_in_all(payload["rows"], call, doctors)}
+    return {"outcome": "ok", "rows": legacy.bring_in_all(payload["rows"], _imported(payload), doctors)}
 
 
 @tasks.task("find_legacy")
@@ -44,3 +51,7 @@ def find_legacy(payload: Payload) -> Payload:
     from doctors import legacy
 
     return {"outcome": "ok", "found": legacy.find(payload["numbers"], doctors)}
+
+
+def _imported(payload: Payload) -> Call:
+    return Call(Principal("import", ("service",)), clock.now(), payload.get("correlation_id") or ids.new())
