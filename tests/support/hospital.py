@@ -1,0 +1,129 @@
+"""A deployed hospital to test on: people and visits made as a test needs them, apart from everybody else's."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from hms import ids
+from tests.support.client import Login, agreed, anonymous, eventually
+
+if TYPE_CHECKING:
+    from tests.support.client import Answer, Client
+    from tools.system import System
+
+INDIA = ZoneInfo("Asia/Kolkata")
+PASSWORD = "open the gates at nine"
+WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY")
+HOURS = [{"weekday": day, "start": "09:00", "end": "18:00", "slot_duration": 30} for day in WEEKDAYS]
+
+
+def _monday() -> date:
+    soonest = datetime.now(INDIA).date() + timedelta(days=7)
+    return soonest + timedelta(days=-soonest.weekday() % 7)
+
+
+MONDAY = _monday()
+TUESDAY, WEDNESDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)
+
+
+def instant(clock: str, day: date = MONDAY) -> datetime:
+    """`instant("10:00")` in the clinic's zone."""
+    return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=INDIA)
+
+
+def slot(clock: str, day: date = MONDAY, minutes: int = 30) -> dict[str, str]:
+    start = instant(clock, day)
+    return {"slot_start": start.isoformat(), "slot_end": (start + timedelta(minutes=minutes)).isoformat()}
+
+
+class Hospital:
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.anyone = anonymous(system.base_url)
+        self.role = cache(self._role)
+        self.aws = cache(system.client)
+
+    def close(self) -> None:
+        self.anyone.http.close()
+
+    @cached_property
+    def admin(self) -> Client:
+        """An administrator, let in by the operator as the first of all users is."""
+        self.ask("identity", {"task": "publish_keys"})
+        email = f"admin-{ids.new()}@example.com"
+        given = {"email": email, "password": PASSWORD, "roles": ["administrator"]}
+        made = self.ask("identity", {"task": "create_user", **given})
+        assert made["outcome"] == "ok", made
+        return self.logged_in(email, made["user"])
+
+    @property
+    def reception(self) -> Client:
+        return self.role("receptionist")
+
+    def ask(self, domain: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """A domain's tasks function, invoked as the operator does."""
+        function = f"{self.system.stack}-{domain}-tasks:live"
+        answer = self.aws("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+        result: dict[str, Any] = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, result
+        return result
+
+    def ready(self) -> None:
+        """Waits until every function has started once."""
+        answer = eventually(lambda: self.anyone.get("/ready"), lambda answer: answer.status_code == 200, 60)
+        assert answer.status_code == 200, answer.text
+
+    def logged_in(self, email: str, user: dict[str, Any] | None = None) -> Client:
+        return replace(self.anyone, login=Login(self.anyone.http, email, PASSWORD), user=user or {})
+
+    def user(self, *roles: str, **links: str) -> Client:
+        """Somebody new who has just been let in; `links` are `patient_id` and `doctor_id`."""
+        email = f"{roles[0]}-{ids.new()}@example.com"
+        command = {"email": email, "password": PASSWORD, "roles": list(roles), **links}
+        return self.logged_in(email, agreed(self.admin.post("/v1/users", command), 201))
+
+    def _role(self, role: str) -> Client:
+        return self.admin if role == "administrator" else self.user(role)
+
+    def patient(self, **given: Any) -> dict[str, Any]:
+        fields = {"name": "Asha Verma", "dob": "1990-04-23", "email": f"asha-{ids.new()}@example.com"}
+        made: dict[str, Any] = agreed(self.admin.post("/v1/patients", fields | given), 201)
+        return made
+
+    def doctor(self, *, hours: list[dict[str, Any]] | None = None, **given: Any) -> dict[str, Any]:
+        """A doctor in Cardiology who works from nine to six, Monday to Saturday, unless `hours` says otherwise."""
+        fields = {"name": "Dr. Meera Iyer", "department": "Cardiology", "specialization": "Cardiologist"}
+        made = agreed(self.admin.post("/v1/doctors", fields | given), 201)
+        published = self.admin.put(f"/v1/doctors/{made['doctor_id']}/schedule", {"periods": hours or HOURS})
+        doctor: dict[str, Any] = agreed(published)
+        return doctor
+
+    def book(
+        self,
+        patient: dict[str, Any],
+        doctor: dict[str, Any],
+        wanted: dict[str, str],
+        by: Client | None = None,
+        key: str | None = None,
+        **given: Any,
+    ) -> Answer:
+        people = {"patient_id": patient["patient_id"], "doctor_id": doctor["doctor_id"]}
+        return (by or self.reception).post("/v1/appointments", {**people, **wanted, **given}, key=key)
+
+    def visit(self, wanted: dict[str, str] | None = None, by: Client | None = None) -> dict[str, Any]:
+        """A visit of somebody new to somebody new, on Monday at ten."""
+        booked = self.book(self.patient(), self.doctor(), wanted or slot("10:00"), by)
+        visit: dict[str, Any] = agreed(booked, 201)
+        return visit
+
+    def free(self, doctor: dict[str, Any], day: date = MONDAY, by: Client | None = None) -> list[str]:
+        """Local starts of the doctor's free slots of a day."""
+        path = f"/v1/doctors/{doctor['doctor_id']}/availability"
+        found = agreed((by or self.admin).get(path, query={"from": str(day), "to": str(day)}))
+        starts = (datetime.fromisoformat(one["slot_start"]).astimezone(INDIA) for one in found["slots"])
+        return [f"{start:%H:%M}" for start in starts]
