@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 SHARDS = 16
 _INACTIVE = "inactive"
-_END = "\uffff"
+_FIRST, _END = " ", "\U0010ffff"
 _LONGEST_PLACE = 120
 
 
@@ -91,24 +91,24 @@ class Patients(Aggregates[Patient]):
         """The whole list in the order of names, over all shards at once."""
         partitions = [] if active is False else [f"all#{shard}" for shard in range(SHARDS)]
         partitions += [] if active else [_INACTIVE]
-        return self._merged([Query(pk, "", _END, index="by_a", limit=limit, after=after) for pk in partitions])
+        return self._merged([Query(pk, _FIRST, _END, index="by_a", limit=limit, after=after) for pk in partitions])
 
     def with_phone(self, number: str, limit: int, after: str | None = None) -> Page:
-        return self._merged([Query(f"phone#{number}", "", _END, index="by_b", limit=limit, after=after)])
+        return self._merged([Query(f"phone#{number}", _FIRST, _END, index="by_b", limit=limit, after=after)])
 
     def born_on(self, day: date, limit: int, after: str | None = None) -> Hits:
-        found = self.table.query(Query(f"born#{day}", "", _END, index="by_b", limit=limit, after=after))
+        found = self.table.query(Query(f"born#{day}", _FIRST, _END, index="by_b", limit=limit, after=after))
         return Hits(tuple(map(_hit, found.items)), found.last)
 
     def with_word(self, word: str, limit: int) -> list[Hit]:
         """Those with this very word in their name, then those with one that sounds like it."""
         partition = f"word#{names.sound(word)}"
         exact = self.table.query(Query(partition, *starting(f"{word}#"), index="by_a", limit=limit))
-        alike = self.table.query(Query(partition, "", _END, index="by_a", limit=limit))
+        alike = self.table.query(Query(partition, _FIRST, _END, index="by_a", limit=limit))
         return [_hit(item) for item in (*exact.items, *alike.items)]
 
     def with_both_words(self, pair: tuple[str, str], limit: int) -> list[Hit]:
-        found = self.table.query(Query(_pair(*pair), "", _END, index="by_b", limit=limit))
+        found = self.table.query(Query(_pair(*pair), _FIRST, _END, index="by_b", limit=limit))
         return [_hit(item) for item in found.items]
 
     def treated_by(self, patient_id: str, doctor_id: str) -> tuple[Stored[Patient] | None, bool]:
