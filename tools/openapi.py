@@ -14,7 +14,7 @@ from hms.aggregate import Entity
 from hms.api import PUBLIC, ProblemView
 from tools.examples import Examples
 from tools.paths import ROOT
-from tools.refusals import refusals, told
+from tools.refusals import alone, refusals, told
 from tools.routes import apis, operations
 from tools.untitled import Untitled
 
@@ -39,6 +39,7 @@ _INFO = {
     ),
 }
 _CORRELATION = "A name for the request; echoed, logged and carried through events."
+_KEY = "The same key with the same body answers what it answered before; with another body, 422."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,27 @@ class Schemas:
     components: dict[str, Schema]
     references: Mapping[Any, Schema]
     examples: Examples
+
+
+def _header(name: str, meaning: str, **more: Any) -> Schema:
+    return {"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}, **more}
+
+
+_PARAMETERS = {
+    "Correlation": _header("X-Correlation-ID", _CORRELATION),
+    "Key": _header("Idempotency-Key", _KEY),
+    "RequiredKey": _header("Idempotency-Key", _KEY, required=True),
+    "Seen": _header("If-Match", "The ETag you have seen; 412 where it has changed since."),
+    "Had": _header("If-None-Match", "The ETag you have; 304 where it is still so."),
+}
+_ANSWERED = {
+    "Correlation": {"description": _CORRELATION, "schema": {"type": "string"}},
+    "Version": {"description": "The version, for If-Match.", "schema": {"type": "string"}},
+    "Replayed": {
+        "description": "`true` where an earlier request with this key had done it.",
+        "schema": {"type": "string"},
+    },
+}
 
 
 def write() -> None:
@@ -71,7 +93,10 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas.components,
+            "responses": alone(),
             "examples": told(),
+            "parameters": _PARAMETERS,
+            "headers": _ANSWERED,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
@@ -151,24 +176,17 @@ def _resolved(schemas: Schemas, model: type[BaseModel]) -> Schema:
 
 
 def _headers(route: Route) -> Iterator[Schema]:
-    text = {"type": "string"}
-    yield {"name": "X-Correlation-ID", "in": "header", "description": _CORRELATION, "schema": text}
+    yield _shared("parameters", "Correlation")
     if route.method != "GET":
-        meaning = "The same key with the same body answers what it answered before; with another body, 422."
-        key = {"type": "string", "minLength": 1, "maxLength": 255}
-        yield {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": route.key_required,
-            "description": meaning,
-            "schema": key,
-        }
+        yield _shared("parameters", "RequiredKey" if route.key_required else "Key")
     if route.method != "GET" and "{" in route.path:
-        meaning = "The ETag you have seen; 412 where it has changed since."
-        yield {"name": "If-Match", "in": "header", "description": meaning, "schema": text}
+        yield _shared("parameters", "Seen")
     if route.method == "GET" and _has_version(route):
-        meaning = "The ETag you have; 304 where it is still so."
-        yield {"name": "If-None-Match", "in": "header", "description": meaning, "schema": text}
+        yield _shared("parameters", "Had")
+
+
+def _shared(kind: str, name: str) -> Schema:
+    return {"$ref": f"#/components/{kind}/{name}"}
 
 
 def _has_version(route: Route) -> bool:
@@ -187,14 +205,11 @@ def _content(model: type[BaseModel], mode: JsonSchemaMode, schemas: Schemas) -> 
 
 
 def _answer(route: Route, schemas: Schemas) -> Schema:
-    headers = {"X-Correlation-ID": {"description": _CORRELATION, "schema": {"type": "string"}}}
+    headers = {"X-Correlation-ID": _shared("headers", "Correlation")}
     if _has_version(route):
-        headers["ETag"] = {"description": "The version, for If-Match.", "schema": {"type": "string"}}
+        headers["ETag"] = _shared("headers", "Version")
     if route.method != "GET":
-        headers["Idempotency-Replayed"] = {
-            "description": "`true` where an earlier request with this key had done it.",
-            "schema": {"type": "string"},
-        }
+        headers["Idempotency-Replayed"] = _shared("headers", "Replayed")
     answer: Schema = {"description": route.summary, "headers": headers}
     if route.answers:
         answer["content"] = {route.media_type: _content(route.answers, "serialization", schemas)}

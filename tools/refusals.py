@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 type Schema = dict[str, Any]
 
 _EXAMPLES = "#/components/examples/"
+_RESPONSES = "#/components/responses/"
 _VIEW = {"$ref": "#/components/schemas/ProblemView"}
 
 
@@ -26,11 +27,24 @@ class TooManyRequests(errors.Problem):
 
 
 def refusals(route: Route) -> dict[str, Schema]:
-    """One response for each status; its codes are examples among the components."""
-    by_status: dict[int, list[str]] = {}
+    """One response for each status; what a single code says is shared by all operations."""
+    return {
+        str(status): {"$ref": _RESPONSES + codes[0]} if len(codes) == 1 else _refusal(codes)
+        for status, codes in _by_status(route).items()
+    }
+
+
+def alone() -> dict[str, Schema]:
+    """The responses that have one code only, by that code."""
+    codes = {codes[0] for one in operations() for codes in _by_status(one.route).values() if len(codes) == 1}
+    return {code: _refusal([code]) for code in sorted(codes)}
+
+
+def _by_status(route: Route) -> dict[int, list[str]]:
+    found: dict[int, dict[str, None]] = {}
     for problem in _problems(route):
-        by_status.setdefault(problem.status, []).append(problem.code)
-    return {str(status): _refusal(codes) for status, codes in by_status.items()}
+        found.setdefault(problem.status, {})[problem.code] = None
+    return {status: list(codes) for status, codes in found.items()}
 
 
 def _refusal(codes: list[str]) -> Schema:
