@@ -8,7 +8,7 @@ from appointments import agenda, service
 from appointments.model import RecordAppointment
 from appointments.people import DoctorCopy, PatientCopy
 from appointments.store import Appointments
-from hms import clock, ids
+from hms import clock, ids, telemetry
 from hms.auth import Principal
 from hms.call import Call
 from hms.errors import IdempotencyKeyReused
@@ -56,7 +56,9 @@ def record_appointments(payload: Payload) -> Payload:
     """`{"appointments": [RecordAppointment as JSON text…]}` → for each whether it is `new`, `there` or `refused`."""
     call = Call(Principal("import", ("service",)), clock.now(), payload.get("correlation_id") or ids.new())
     commands = [RecordAppointment.model_validate_json(text) for text in payload["appointments"]]
-    return {"outcome": "ok", "recorded": [_recorded(command, call) for command in commands]}
+    answers = [_recorded(command, call) for command in commands]
+    telemetry.log("INFO", "recorded", rows=len(answers), new=sum(one["outcome"] == "new" for one in answers))
+    return {"outcome": "ok", "recorded": answers}
 
 
 def _recorded(command: RecordAppointment, call: Call) -> Payload:

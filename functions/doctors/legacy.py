@@ -14,7 +14,7 @@ from doctors.model import Doctor, DoctorRegistered, ExternalIdentifier
 from hms import ids
 from hms.call import Outcome, decided
 from hms.contact import Email, Phone
-from hms.errors import Problem
+from hms.errors import Busy, Invalid, Problem
 from hms.fields import Command, Instant, Line
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from hms.call import Call
 
 SYSTEM = "legacy"
-SERVER_FAULT = 500
 
 
 class LegacyDoctor(Command):
@@ -60,10 +59,10 @@ def _answered(row: str, call: Call, doctors: Doctors) -> dict[str, Any]:
     try:
         outcome = bring_in(LegacyDoctor.model_validate_json(row), call, doctors)
     except ValidationError:
-        return {"outcome": "refused", "code": "INVALID"}
+        return {"outcome": "refused", "code": Invalid.code}
+    except Busy:
+        raise
     except Problem as problem:
-        if problem.status >= SERVER_FAULT:
-            raise
         return {"outcome": "refused", "code": problem.code}
     return {"outcome": "there" if outcome.replayed else "new"}
 

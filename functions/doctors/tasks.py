@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from doctors.model import DoctorFact
 from doctors.store import Doctors
-from hms import clock, ids
+from hms import clock, ids, telemetry
 from hms.auth import Principal
 from hms.call import Call
 from hms.store import DynamoTable
@@ -42,7 +42,9 @@ def import_doctors(payload: Payload) -> Payload:
     """`{"rows": [LegacyDoctor as JSON text…]}` → for each whether it is `new`, `there` or `refused` with a code."""
     from doctors import legacy
 
-    return {"outcome": "ok", "rows": legacy.bring_in_all(payload["rows"], _imported(payload), doctors)}
+    answers = legacy.bring_in_all(payload["rows"], _imported(payload), doctors)
+    telemetry.log("INFO", "imported", rows=len(answers), new=sum(one["outcome"] == "new" for one in answers))
+    return {"outcome": "ok", "rows": answers}
 
 
 @tasks.task("find_legacy")

@@ -11,21 +11,20 @@ from pydantic import ValidationError
 from hms import ids
 from hms.call import Outcome, decided
 from hms.contact import Email, Phone
-from hms.errors import Problem
+from hms.errors import Busy, Invalid, Problem
 from hms.fields import Command, Instant, Line
 from patients import rules
 from patients.details import ExternalIdentifier
 from patients.model import BirthDate, PatientRegistered, RegisterPatient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from hms.call import Call
     from patients.model import Patient
-    from patients.store import Patients
+    from patients.store import Patients, Scene
 
 SYSTEM = "legacy"
-SERVER_FAULT = 500
 
 
 class LegacyPatient(Command):
@@ -38,36 +37,59 @@ class LegacyPatient(Command):
     phone: Phone | None = None
     created_at: Instant | None = None
 
+    @property
+    def token(self) -> str:
+        return ids.derived(SYSTEM, "patient", self.number)
+
+    @property
+    def patient_id(self) -> str:
+        return ids.derived("patient", self.token)
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
+
 
 def bring_in_all(rows: Iterable[str], call: Call, patients: Patients) -> list[dict[str, Any]]:
     """What became of each row: its `outcome` is `new`, `there`, or `refused` with a `code`."""
-    return [_answered(row, call, patients) for row in rows]
+    read = [_read(row) for row in rows]
+    claims = {one.patient_id: rules.claims_of(_registration(one)) for one in read if one}
+    scenes = patients.all_new(claims)
+    return [_brought_in(one, call, patients, scenes) for one in read]
 
 
-def _answered(row: str, call: Call, patients: Patients) -> dict[str, Any]:
+def _read(row: str) -> LegacyPatient | None:
     try:
-        outcome = bring_in(LegacyPatient.model_validate_json(row), call, patients)
+        return LegacyPatient.model_validate_json(row)
     except ValidationError:
-        return {"outcome": "refused", "code": "INVALID"}
+        return None
+
+
+def _brought_in(
+    legacy: LegacyPatient | None, call: Call, patients: Patients, scenes: Mapping[str, Scene]
+) -> dict[str, Any]:
+    if legacy is None:
+        return {"outcome": "refused", "code": Invalid.code}
+    try:
+        outcome = bring_in(legacy, call, patients, scenes[legacy.patient_id])
+    except Busy:
+        raise
     except Problem as problem:
-        if problem.status >= SERVER_FAULT:
-            raise
         return {"outcome": "refused", "code": problem.code}
     return {"outcome": "there" if outcome.replayed else "new"}
 
 
-def bring_in(legacy: LegacyPatient, call: Call, patients: Patients) -> Outcome[Patient]:
-    """Replayed where this very row was brought in before.
+def bring_in(legacy: LegacyPatient, call: Call, patients: Patients, scene: Scene) -> Outcome[Patient]:
+    """Replayed where this very row was brought in before. `scene` is what a first try rests on.
 
     Raises what registration raises, and `IdempotencyKeyReused` where the number came with other data before.
     """
-    digest = hashlib.sha256(legacy.model_dump_json().encode()).hexdigest()[:32]
-    call = replace(call, token=ids.derived(SYSTEM, "patient", legacy.number), digest=digest)
-    patient_id, command = ids.derived("patient", call.token), _registration(legacy)
-    claims = rules.claims_of(command)
+    call = replace(call, token=legacy.token, digest=legacy.digest)
+    patient_id, command = legacy.patient_id, _registration(legacy)
+    at_first = iter([scene])
 
     def attempt() -> Outcome[Patient]:
-        scene = patients.new(patient_id, claims)
+        scene = next(at_first, None) or patients.new(patient_id, rules.claims_of(command))
         if earlier := patients.earlier(scene.stored, patient_id, call):
             return earlier
         registered = rules.registered(patient_id, command, scene.taken, call.now)

@@ -53,14 +53,21 @@ class Patients(Aggregates[Patient]):
         super().__init__(table, "patient", Patient)
 
     def scene(self, patient_id: str, claims: Iterable[Claim]) -> Scene:
-        wanted = {_claim_key(claim): claim for claim in claims}
-        found = self.table.get_many([self.key(patient_id), *wanted])
+        return self.scenes({patient_id: claims})[patient_id]
+
+    def scenes(self, claims: Mapping[str, Iterable[Claim]]) -> dict[str, Scene]:
+        """Those of several patients, from one batch read; what is taken is told for all of them together."""
+        wanted = {_claim_key(claim): claim for some in claims.values() for claim in some}
+        found = self.table.get_many([*map(self.key, claims), *wanted])
         taken = {claim: _hit(found[key]).patient_id for key, claim in wanted.items() if key in found}
-        return Scene(self.read(found.get(self.key(patient_id))), taken)
+        return {one: Scene(self.read(found.get(self.key(one))), taken) for one in claims}
 
     def new(self, patient_id: str, claims: Iterable[Claim]) -> Scene:
         """For a registration: the claims of its MRN candidates too."""
-        return self.scene(patient_id, [*claims, *map(mrn_claim, mrn.candidates(patient_id))])
+        return self.all_new({patient_id: claims})[patient_id]
+
+    def all_new(self, claims: Mapping[str, Iterable[Claim]]) -> dict[str, Scene]:
+        return self.scenes({one: [*some, *map(mrn_claim, mrn.candidates(one))] for one, some in claims.items()})
 
     def first(self, patient_id: str) -> Patient:
         """The patient as registered."""

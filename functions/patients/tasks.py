@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hms import clock, ids
+from hms import clock, ids, telemetry
 from hms.auth import Principal
 from hms.call import Call
 from hms.store import DynamoTable
@@ -35,7 +35,9 @@ def import_patients(payload: Payload) -> Payload:
     from patients import legacy
 
     call = Call(Principal("import", ("service",)), clock.now(), payload.get("correlation_id") or ids.new())
-    return {"outcome": "ok", "rows": legacy.bring_in_all(payload["rows"], call, patients)}
+    answers = legacy.bring_in_all(payload["rows"], call, patients)
+    telemetry.log("INFO", "imported", rows=len(answers), new=sum(one["outcome"] == "new" for one in answers))
+    return {"outcome": "ok", "rows": answers}
 
 
 @tasks.task("find_legacy")
