@@ -18,6 +18,7 @@ _HEADER = "# Written by `make openapi` from the routes of the code.\n"
 _FUNCTION = (
     "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${%sApi.Arn}:live/invocations"
 )
+_METHODS = ("get", "post", "put", "patch", "delete")
 _REFUSALS = {
     "BAD_REQUEST_BODY": (400, "MALFORMED", "The request could not be read."),
     "BAD_REQUEST_PARAMETERS": (400, "MALFORMED", "The request could not be read."),
@@ -55,6 +56,7 @@ def document() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for one in operations():
         paths.setdefault(one.route.path, {})[one.route.method.lower()] = _method(one)
+    paths["/{proxy+}"] = {method: _nothing(method) for method in _METHODS}
     return {
         "openapi": "3.0.1",
         "info": {"title": "hms", "version": "1"},
@@ -65,16 +67,27 @@ def document() -> dict[str, Any]:
 
 def _method(one: Operation) -> dict[str, Any]:
     names = [part.strip("{}") for part in one.route.path.split("/") if part.startswith("{")]
+    return {"operationId": one.route.operation_id, **_parameters(names), **_served(one.domain)}
+
+
+def _nothing(method: str) -> dict[str, Any]:
+    """Emulators know no gateway responses: what no route serves goes to a function that says 404."""
+    return {"operationId": f"{method}_nothing", **_parameters(["proxy"]), **_served("system")}
+
+
+def _parameters(names: list[str]) -> dict[str, Any]:
     parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    return {"parameters": parameters} if parameters else {}
+
+
+def _served(domain: str) -> dict[str, Any]:
     return {
-        "operationId": one.route.operation_id,
-        **({"parameters": parameters} if parameters else {}),
         "responses": {"default": {"description": "What the function answers"}},
         "x-amazon-apigateway-integration": {
             "type": "aws_proxy",
             "httpMethod": "POST",
             "passthroughBehavior": "when_no_match",
-            "uri": {"Fn::Sub": _FUNCTION % one.domain.title().replace("_", "")},
+            "uri": {"Fn::Sub": _FUNCTION % domain.title().replace("_", "")},
         },
     }
 
@@ -93,7 +106,7 @@ def _refusal(status: int | None, code: str, detail: str) -> dict[str, Any]:
     }
     retry = {"gatewayresponse.header.Retry-After": "'1'"} if status in (429, 503) else {}
     return {
-        **({"statusCode": status} if status else {}),
+        **({"statusCode": str(status)} if status else {}),
         "responseParameters": _REFUSAL_HEADERS | retry,
         "responseTemplates": {"application/json": json.dumps(problem)},
     }

@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from hms.api import PUBLIC, Response, Route
+from tests.support.http import sent
 from tools import gateway
-from tools.routes import Operation, RouteError, check
+from tools.routes import Operation, RouteError, apis, check
 
 
 def _operation(domain: str, method: str, path: str, name: str) -> Operation:
@@ -29,6 +30,13 @@ def test_every_method_is_explicit_and_goes_to_the_live_version_of_its_domain() -
             assert method in {"get", "post", "put", "patch", "delete"}, path
             assert integration["uri"]["Fn::Sub"].endswith("Api.Arn}:live/invocations")
             assert integration["httpMethod"] == "POST"
+
+
+def test_what_no_route_serves_is_told_by_a_function() -> None:
+    answer = sent(apis()["system"], "DELETE", "/{proxy+}", path={"proxy+": "v1/nothing"})
+
+    assert (answer.status, answer.json["code"]) == (404, "NOT_FOUND")
+    assert set(gateway.document()["paths"]["/{proxy+}"]) == {"get", "post", "put", "patch", "delete"}
 
 
 def test_what_the_gateway_refuses_itself_is_a_problem() -> None:
