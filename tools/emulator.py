@@ -73,7 +73,8 @@ class MiniStack:
         return self._pid() is not None and _answers(self.endpoint_url)
 
     def _spawn(self) -> int:
-        (self.home / "tmp").mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.home / "tmp", ignore_errors=True)
+        (self.home / "tmp").mkdir(parents=True)
         appended = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         return os.posix_spawn(
             MINISTACK_PYTHON,

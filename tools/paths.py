@@ -8,4 +8,5 @@ BUILD = ROOT / ".aws-sam" / "build"
 SAM = ROOT / ".tools" / "sam" / "bin" / "sam"
 MINISTACK_PYTHON = ROOT / ".tools" / "ministack" / "bin" / "python"
 TEST_LAYER = ROOT / "layers" / "testing"
+GATEWAY = ROOT / "gateway.yaml"
 DOMAINS = sorted(path.parent.name for path in ROOT.glob("functions/*/Makefile"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import json
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools import system as deployment
 from tools.emulator import MiniStack, recorded
-from tools.paths import LOCAL
+from tools.paths import GATEWAY, LOCAL
 from tools.progress import console, step
 from tools.system import System
 
@@ -31,6 +32,8 @@ def up() -> None:
         instance.start()
     system = System(instance.endpoint_url)
     _deploy(system)
+    with step("Waking the functions"):
+        system.wait_until_ready()
     users = _seed(system)
     _write_facts(system, users)
     _introduce(system, users)
@@ -85,13 +88,23 @@ def _deploy(system: System) -> None:
     with step("Building layers and functions") as current:
         current.outcome = "built" if deployment.build() else "up to date"
     with step("Deploying") as current:
-        digest, marker = deployment.sources_digest(), HOME / "deployed"
-        if marker.exists() and marker.read_text() == digest and system.deployed():
-            current.outcome = "up to date"
-            return
+        current.outcome = f"stack {system.stack}" if _update(system) else "up to date"
+
+
+def _update(system: System) -> bool:
+    """Deploys what was built, unless that is what is there; says whether it had to."""
+    marker = HOME / "deployed.json"
+    before = json.loads(marker.read_text()) if marker.exists() else {}
+    now = {"build": deployment.built(), "gateway": hashlib.sha256(GATEWAY.read_bytes()).hexdigest()}
+    if before == now and system.deployed():
+        return False
+    if before.get("gateway", now["gateway"]) == now["gateway"]:
         system.deploy()
-        marker.write_text(digest)
-        current.outcome = f"stack {system.stack}"
+    else:
+        system.deploy_new_gateway()
+    deployment.prune(system)
+    marker.write_text(json.dumps(now))
+    return True
 
 
 def _seed(system: System) -> list[dict[str, Any]]:

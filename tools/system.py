@@ -8,12 +8,15 @@ import io
 import os
 import shutil
 import subprocess
+import time
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import httpx
+import yaml
 
 from tools.paths import BUILD, ROOT, SAM, TEST_LAYER
 
@@ -27,6 +30,8 @@ SOURCES = ("template.yaml", "gateway.yaml", "samconfig.toml", "requirements/laye
 SOURCE_TREES = ("functions", "layers", "statemachines")
 # A rolled back stack keeps `sam deploy` waiting for an hour on LocalStack.
 SAM_SECONDS = 300
+READY_SECONDS = 60
+GATEWAY = {"AWS::Serverless::Api", "AWS::Lambda::Permission"}
 FINISHED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 # Keys of nobody: whatever the operator's shell holds for AWS stays out of reach.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -93,17 +98,48 @@ class System:
 
         Raises DeployError.
         """
+        with _exclusive():
+            self._deploy(BUILD / "template.yaml")
+
+    def wait_until_ready(self) -> None:
+        """Asks `/ready` until every domain answers.
+
+        Raises DeployError after READY_SECONDS.
+        """
+        deadline = time.monotonic() + READY_SECONDS
+        while (problem := self._problem()) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        if problem:
+            message = f"{self.base_url}/ready: {problem}"
+            raise DeployError(message)
+
+    def _problem(self) -> str:
+        try:
+            answer = httpx.get(f"{self.base_url}/ready", timeout=READY_SECONDS)
+        except httpx.HTTPError as error:
+            return type(error).__name__
+        return "" if answer.is_success else answer.text
+
+    def deploy_new_gateway(self) -> None:
+        """Like `deploy`, with the gateway taken away first: data and everything else stay.
+
+        MiniStack replaces an API whose routes changed by making the new one first, which the fixed id forbids.
+        """
+        with _exclusive():
+            template = yaml.safe_load((BUILD / "template.yaml").read_text())
+            resources = template["Resources"].items()
+            template["Resources"] = {name: one for name, one in resources if one["Type"] not in GATEWAY}
+            template.pop("Outputs", None)
+            (BUILD / "without-gateway.yaml").write_text(yaml.safe_dump(template))
+            self._deploy(BUILD / "without-gateway.yaml")
+            self._deploy(BUILD / "template.yaml")
+
+    def _deploy(self, template: Path) -> None:
         settings = {"Stage": self.stage, **self.parameters}
         overrides = [f"{name}={value}" for name, value in settings.items()]
-        with _exclusive():
-            _sam(
-                "deploy",
-                "--stack-name",
-                self.stack,
-                "--parameter-overrides",
-                *overrides,
-                environment=self.environment(),
-            )
+        config = ("--config-file", str(ROOT / "samconfig.toml"))
+        place = (*config, "--template-file", str(template), "--stack-name", self.stack)
+        _sam("deploy", *place, "--parameter-overrides", *overrides, environment=self.environment())
 
 
 def prune(system: System) -> int:
@@ -151,13 +187,19 @@ def build() -> bool:
     with _exclusive():
         marker = BUILD.parent / "built"
         digest = sources_digest()
-        if marker.exists() and marker.read_text() == digest and BUILD.exists():
+        if BUILD.exists() and built() == digest:
             return False
         marker.unlink(missing_ok=True)
         shutil.rmtree(BUILD, ignore_errors=True)
         _sam("build", environment=os.environ | {"SAM_CLI_TELEMETRY": "0"})
         marker.write_text(digest)
         return True
+
+
+def built() -> str:
+    """The digest of the sources that the present build was made from, empty without one."""
+    marker = BUILD.parent / "built"
+    return marker.read_text() if marker.exists() else ""
 
 
 def sources_digest() -> str:
