@@ -51,10 +51,8 @@ def register_patient(command: RegisterPatient, call: Call, patients: Patients) -
 
     def attempt() -> Outcome[RegisteredPatient]:
         scene = patients.new(patient_id, claims)
-        if scene.stored:
-            earlier = patients.earlier(scene.stored, patient_id, call)
-            first = earlier.state if earlier else patients.first(patient_id)
-            return Outcome(_with_duplicates(first, command, call, patients), replayed=True)
+        if earlier := patients.earlier(scene.stored, patient_id, call):
+            return Outcome(_with_duplicates(earlier.state, command, call, patients), replayed=True)
         after = rules.registered(patient_id, command, scene.taken, call.now)
         answer = _with_duplicates(after, command, call, patients)
         patients.save(None, after, PatientRegistered.of(after), call)

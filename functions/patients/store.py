@@ -69,11 +69,6 @@ class Patients(Aggregates[Patient]):
     def all_new(self, claims: Mapping[str, Iterable[Claim]]) -> dict[str, Scene]:
         return self.scenes({one: [*some, *map(mrn_claim, mrn.candidates(one))] for one, some in claims.items()})
 
-    def first(self, patient_id: str) -> Patient:
-        """The patient as registered."""
-        row = self.history(patient_id, limit=1).items[0]
-        return Patient.model_validate_json(row.state or "")
-
     def save(self, before: Stored[Patient] | None, after: Patient, fact: Fact, call: Call) -> None:
         state = before.state if before else None
         self.table.commit(
