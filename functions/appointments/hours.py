@@ -44,12 +44,12 @@ def stretch(day: date, start: time, end: time, zone: ZoneInfo) -> Slot:
 
 
 def periods(doctor: DoctorCopy, day: date) -> list[tuple[Slot, timedelta]]:
-    """When the doctor works on a date, each with the length of its slots."""
+    """When the doctor works on a date, in order, each with the length of its slots."""
     zone = ZoneInfo(doctor.timezone)
-    return [
+    return sorted(
         (stretch(day, period.start, period.end, zone), timedelta(minutes=period.slot_duration))
         for period in doctor.periods_on(day)
-    ]
+    )
 
 
 def slots(doctor: DoctorCopy, day: date) -> Iterator[Slot]:

@@ -83,6 +83,12 @@ def test_a_free_day_offers_every_slot_in_order(desk: Desk) -> None:
     assert found == sorted(found)
 
 
+def test_slots_come_in_order_however_the_hours_were_published(desk: Desk) -> None:
+    desk.knows(a_doctor(schedule=every_day(a_period("15:00", "16:00"), a_period("09:00", "10:00"))))
+
+    assert free(desk) == [a_slot(clock) for clock in ("09:00", "09:30", "15:00", "15:30")]
+
+
 def test_availability_is_one_read(desk: Desk) -> None:
     assert desk.calls_of(lambda: free(desk, **{"from": "2026-11-23", "to": "2027-01-03"})) == (1, 0)
 
@@ -92,7 +98,7 @@ def test_whatever_is_offered_can_be_booked(desk: Desk) -> None:
     desk.visit(a_slot("10:00", 60), exemption=WALK_IN)
 
     offered = free(desk)
-    assert len(offered) > 18
+    assert len(offered) == 18
     for n, slot in enumerate(offered[:7]):
         patient = a_patient(ids.derived("patient", "new", n))
         desk.knows(patient)
@@ -297,8 +303,8 @@ def test_a_visit_over_midnight_is_listed_once_on_the_day_it_starts(desk: Desk) -
 
     owners: list[dict[str, Any]] = [{"patient_id": PATIENT}, {"doctor_id": DOCTOR}, {}]
     for owner in owners:
-        assert ids_of(listed(desk, **owner, day=str(DAY))) == [night]
-        assert listed(desk, **owner, day=str(DAY + DAYS)) == []
+        assert ids_of(listed(desk, **owner | {"day": str(DAY)})) == [night]
+        assert listed(desk, **owner | {"day": str(DAY + DAYS)}) == []
 
 
 def test_a_visit_over_midnight_is_listed_once_where_reads_meet(desk: Desk) -> None:
