@@ -9,7 +9,7 @@ A deployed function that has this layer obeys two headers (or fields of a direct
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def begin(event: Mapping[str, Any]) -> None:
     _armed.update({name: given[name] for name in (_CLOCK, _FAULT) if name in given})
 
 
-def offset() -> timedelta:
-    """How far the clock of this request is from the machine's."""
-    instant = _armed.get(_CLOCK)
-    return datetime.fromisoformat(instant) - datetime.now(UTC) if instant else timedelta(0)
+def moved(instant: datetime) -> datetime:
+    """What this request's clock says at an instant of the machine's."""
+    said = _armed.get(_CLOCK)
+    return datetime.fromisoformat(said) if said else instant
 
 
 def reached(point: str) -> None:

@@ -9,7 +9,7 @@ from hms import seam
 
 def now() -> datetime:
     """The present instant in UTC, to the second; a test layer may move it."""
-    return (datetime.now(UTC) + seam.offset()).replace(microsecond=0)
+    return seam.moved(datetime.now(UTC)).replace(microsecond=0)
 
 
 def wall() -> datetime:

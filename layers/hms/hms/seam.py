@@ -1,20 +1,20 @@
-"""Where a test-only layer may take hold: the clock's offset, named fault points. Without it nothing happens."""
+"""Where a test-only layer may take hold: the clock, named fault points. Without it nothing happens."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     def begin(event: Mapping[str, Any]) -> None: ...
     def reached(point: str) -> None: ...
-    def offset() -> timedelta: ...
+    def moved(instant: datetime) -> datetime: ...
 
 else:
     try:
-        from hms_testing import begin, offset, reached
+        from hms_testing import begin, moved, reached
     except ImportError:
 
         def begin(event):
@@ -23,8 +23,8 @@ else:
         def reached(point):
             pass
 
-        def offset():
-            return timedelta(0)
+        def moved(instant):
+            return instant
 
 
-__all__ = ["begin", "offset", "reached"]
+__all__ = ["begin", "moved", "reached"]
