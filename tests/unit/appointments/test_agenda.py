@@ -292,8 +292,10 @@ def test_lists_are_narrowed_by_status_day_and_person(desk: Desk) -> None:
 
     assert ids_of(listed(desk, patient_id=PATIENT, status="CANCELLED")) == [second]
     assert ids_of(listed(desk, doctor_id=DOCTOR, day=str(DAY))) == [first]
-    assert ids_of(listed(desk, doctor_id=DOCTOR, **{"from": str(DAY + 4 * DAYS)})) == [last]
-    assert ids_of(listed(desk, patient_id=PATIENT, **{"from": str(DAY), "to": str(DAY + DAYS)})) == [first, second]
+    since: dict[str, Any] = {"from": str(DAY + 4 * DAYS)}
+    between: dict[str, Any] = {"from": str(DAY), "to": str(DAY + DAYS)}
+    assert ids_of(listed(desk, doctor_id=DOCTOR, **since)) == [last]
+    assert ids_of(listed(desk, patient_id=PATIENT, **between)) == [first, second]
     assert listed(desk, patient_id=PATIENT, doctor_id=OTHER_DOCTOR) == []
     assert listed(desk, patient_id=OTHER_PATIENT) == []
 
