@@ -6,15 +6,18 @@ Bytecode is `unchecked-hash`: a zip does not keep the times that ordinary byteco
 stale or missing bytecode doubles a cold start.
 """
 
-import compileall
+import gzip
 import hashlib
+import importlib.util
+import json
 import os
+import py_compile
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from py_compile import PycInvalidationMode
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "layer.lock"
@@ -25,6 +28,19 @@ ARCHITECTURE = "x86_64"
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 
 BOTOCORE_SERVICES = {"dynamodb", "kms", "lambda", "sns", "sqs", "states", "stepfunctions", "sts"}
+# The model of every function's first client, and the largest: what a function does to its table, nothing else.
+TABLE_OPERATIONS = {
+    "BatchGetItem",
+    "BatchWriteItem",
+    "DeleteItem",
+    "DescribeTable",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "TransactGetItems",
+    "TransactWriteItems",
+    "UpdateItem",
+}
 UNUSED_DIRECTORIES = {"tests", "test", "__pycache__", "bin", "boto3", "s3transfer"}
 UNUSED_SUFFIXES = {".pyi", ".pyc", ".exe", ".c", ".h", ".pxd", ".pyx"}
 UNUSED_FILES = {"examples-1.json", "Makefile"}
@@ -38,7 +54,8 @@ def dependencies(target: Path, architecture: str = ARCHITECTURE) -> None:
         work = built.with_suffix(f".{os.getpid()}")
         install(work, architecture)
         strip(work)
-        compile_bytecode(work, "/opt/python")
+        slim(work / "botocore" / "data")
+        compile_bytecode(work, "/opt/python", optimize=2)
         work.rename(built)
     shutil.copytree(built, target / "python")
 
@@ -85,6 +102,53 @@ def strip(root: Path) -> None:
             path.unlink()
 
 
+def slim(data: Path) -> None:
+    """Rewrites what botocore parses at the first client: no prose, no endpoints of services that are never called."""
+    endpoints = json.loads((data / "endpoints.json").read_text())
+    for partition in endpoints["partitions"]:
+        partition["services"] = {
+            name: service for name, service in partition["services"].items() if name in BOTOCORE_SERVICES
+        }
+    (data / "endpoints.json").write_text(json.dumps(endpoints, separators=(",", ":")))
+    for packed in data.rglob("service-2.json.gz"):
+        model = _without_prose(json.loads(gzip.decompress(packed.read_bytes())))
+        if model["metadata"]["endpointPrefix"] == "dynamodb":
+            model = only(TABLE_OPERATIONS, model)
+        packed.with_suffix("").write_text(json.dumps(model, separators=(",", ":")))
+        packed.unlink()
+
+
+def only(operations: set[str], model: dict[str, Any]) -> dict[str, Any]:
+    """A service model with these operations and the shapes that they need."""
+    kept = {name: operation for name, operation in model["operations"].items() if name in operations}
+    shapes: dict[str, Any] = {}
+    wanted = _shapes_in(kept)
+    while wanted:
+        shapes |= {name: model["shapes"][name] for name in wanted}
+        wanted = _shapes_in([model["shapes"][name] for name in wanted]) - shapes.keys()
+    return {**model, "operations": kept, "shapes": shapes}
+
+
+def _shapes_in(value: Any) -> set[str]:
+    if isinstance(value, list):
+        return set().union(*map(_shapes_in, value))
+    if not isinstance(value, dict):
+        return set()
+    own = {value["shape"]} if isinstance(value.get("shape"), str) else set()
+    return own.union(*map(_shapes_in, value.values()))
+
+
+def _without_prose(value: Any) -> Any:
+    """A service model without its documentation: a string under that name; a member that is called so is a dict."""
+    if isinstance(value, list):
+        return [_without_prose(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _without_prose(one) for name, one in value.items() if name != "documentation" or not isinstance(one, str)
+    }
+
+
 def _unused(root: Path) -> Iterator[Path]:
     for path in root.rglob("*"):
         if path.is_dir():
@@ -103,18 +167,20 @@ def _is_unused_metadata(file: Path) -> bool:
     return owner is not None and file.name not in KEPT_METADATA
 
 
-def compile_bytecode(root: Path, mounted_at: str) -> None:
-    """Compiles every module below root; tracebacks show the path it will have when mounted."""
-    compiled = compileall.compile_dir(
-        root,
-        quiet=1,
-        force=True,
-        stripdir=str(root),
-        prependdir=mounted_at,
-        invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
-    )
-    if not compiled:
-        raise SystemExit(f"{root}: some modules do not compile")
+def compile_bytecode(root: Path, mounted_at: str, optimize: int = 0) -> None:
+    """Compiles every module below root; tracebacks show the path it will have when mounted.
+
+    `optimize=2` leaves docstrings and assertions out of what is loaded, under the ordinary file name.
+    """
+    for path in root.rglob("*.py"):
+        py_compile.compile(
+            str(path),
+            cfile=importlib.util.cache_from_source(str(path), optimization=""),
+            dfile=f"{mounted_at}/{path.relative_to(root)}",
+            doraise=True,
+            optimize=optimize,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
 
 
 def foreign_libraries(root: Path, machine: int) -> list[Path]:

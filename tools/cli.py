@@ -144,6 +144,15 @@ def docs() -> None:
     permissions.write()
 
 
+@app.command()
+def bench() -> None:
+    """Measure the speed promises as ratios against the usual stack."""
+    from tools.bench import run
+
+    if not run.bench():
+        raise typer.Exit(1)
+
+
 def main() -> None:
     from tools.emulator import EmulatorError
     from tools.importing.stopped import ImportStopped

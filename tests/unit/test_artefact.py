@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import gzip
 import importlib.util
+import json
+import py_compile
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.artefact import compile_bytecode, foreign_libraries, strip
+from tools.artefact import compile_bytecode, foreign_libraries, slim, strip
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,8 +83,46 @@ def test_bytecode_is_the_same_wherever_it_is_built(tmp_path: Path) -> None:
 def test_a_module_that_does_not_compile_fails_the_build(tmp_path: Path) -> None:
     (tmp_path / "noun.py").write_text("def\n")
 
-    with pytest.raises(SystemExit):
+    with pytest.raises(py_compile.PyCompileError):
         compile_bytecode(tmp_path, "/opt/python")
+
+
+def test_optimised_bytecode_has_no_docstrings_and_the_ordinary_name(tmp_path: Path) -> None:
+    (tmp_path / "noun.py").write_text('"""Long."""\n')
+
+    compile_bytecode(tmp_path, "/opt/python", optimize=2)
+
+    assert b"Long." not in (tmp_path / "__pycache__" / "noun.cpython-313.pyc").read_bytes()
+
+
+def test_a_service_model_keeps_what_is_called_and_loses_its_prose(tmp_path: Path) -> None:
+    model = {
+        "metadata": {"endpointPrefix": "dynamodb"},
+        "operations": {
+            "GetItem": {"input": {"shape": "GetItemInput"}, "documentation": "<p>Reads</p>"},
+            "CreateBackup": {"input": {"shape": "CreateBackupInput"}},
+        },
+        "shapes": {
+            "GetItemInput": {"members": {"Key": {"shape": "Key"}, "documentation": {"shape": "Text"}}},
+            "Key": {"type": "map"},
+            "Text": {"type": "string", "documentation": "<p>Text</p>"},
+            "CreateBackupInput": {"type": "structure"},
+        },
+    }
+    folder = tmp_path / "dynamodb" / "2012-08-10"
+    folder.mkdir(parents=True)
+    (folder / "service-2.json.gz").write_bytes(gzip.compress(json.dumps(model).encode()))
+    services = {"dynamodb": {"endpoints": {}}, "ec2": {"endpoints": {}}}
+    (tmp_path / "endpoints.json").write_text(json.dumps({"partitions": [{"services": services}]}))
+
+    slim(tmp_path)
+
+    slimmed = json.loads((folder / "service-2.json").read_text())
+    assert slimmed["operations"] == {"GetItem": {"input": {"shape": "GetItemInput"}}}
+    assert set(slimmed["shapes"]) == {"GetItemInput", "Key", "Text"}
+    assert slimmed["shapes"]["Text"] == {"type": "string"}
+    endpoints = json.loads((tmp_path / "endpoints.json").read_text())
+    assert endpoints == {"partitions": [{"services": {"dynamodb": {"endpoints": {}}}}]}
 
 
 def test_a_library_for_another_machine_is_found(tmp_path: Path) -> None:

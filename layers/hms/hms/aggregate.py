@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Entity(BaseModel):
     """Something with an identity and a history. `version` grows by one with every change."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     version: int = 1
     created_at: AwareDatetime

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Fact(BaseModel):
     """What an event says. A subclass per event type; fields are ids and what readers need, never clinical text."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     type: ClassVar[str]
 

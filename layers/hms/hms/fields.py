@@ -19,19 +19,20 @@ _BIDI_AND_SPECIALS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u
 class Command(BaseModel):
     """A request body: unknown fields, other types and naive instants are refused; text is trimmed."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_strip_whitespace=True)
+    # Built at first use: a cold start needs two or three of a domain's models, never all.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_strip_whitespace=True, defer_build=True)
 
 
 class Params(BaseModel):
     """Query parameters: text on the wire, so `"20"` is a number here; unknown ones are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, defer_build=True)
 
 
 class View(BaseModel):
     """An answer that is not an entity itself."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 def _readable_year(value: Any) -> Any:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+
 from hms import seam, telemetry
 from hms.events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 type Consumer = Callable[[Event], None]
 
@@ -34,17 +38,16 @@ class Inbox:
     def handler(self, batch: dict[str, Any], _context: object = None) -> dict[str, Any]:
         """An SQS batch in; out come the messages that failed, which alone will be delivered again."""
         seam.begin(batch)
-        failed = [record["messageId"] for record in batch["Records"] if not self._consumed(record)]
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+        return dict(process_partial_response(batch, self._consume, processor))
 
-    def _consumed(self, record: dict[str, Any]) -> bool:
+    def _consume(self, record: SQSRecord) -> None:
         try:
-            event = Event.model_validate_json(record["body"])
+            event = Event.model_validate_json(record.body)
             consumer = self._consumers.get(event.type)
             if consumer:
                 consumer(event)
-        except Exception as error:  # noqa: BLE001  (one bad message must not take its neighbours along)
-            telemetry.fault("not consumed", error, domain=self._domain, message_id=record["messageId"])
-            return False
+        except Exception as error:
+            telemetry.fault("not consumed", error, domain=self._domain, message_id=record.message_id)
+            raise
         telemetry.log("INFO", "consumed", domain=self._domain, event_type=event.type, event_id=event.id)
-        return True

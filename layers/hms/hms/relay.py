@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecordEventName
 
 from hms import telemetry
 from hms.settings import setting
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
 
 @cache
@@ -21,22 +27,19 @@ def _sns() -> Any:
 
 def handler(batch: dict[str, Any], _context: object = None) -> dict[str, Any]:
     """A DynamoDB stream batch in; out come the sequence numbers that failed. Records stay in their order."""
-    failed = [record["dynamodb"]["SequenceNumber"] for record in batch["Records"] if not _published(record)]
-    return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
+    processor = BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+    return dict(process_partial_response(batch, _publish, processor))
 
 
-def _published(record: dict[str, Any]) -> bool:
-    image = record["dynamodb"].get("NewImage", {})
-    if record["eventName"] != "INSERT" or "event_id" not in image:
-        return True
-    event_id = image["event_id"]["S"]
+def _publish(record: DynamoDBRecord) -> None:
+    image = (record.dynamodb and record.dynamodb.new_image) or {}
+    if record.event_name is not DynamoDBRecordEventName.INSERT or "event_id" not in image:
+        return
     try:
-        body = image["body"]["S"]
-        event_type = json.loads(body)["type"]
+        event_type = json.loads(image["body"])["type"]
         attributes = {"type": {"DataType": "String", "StringValue": event_type}}
-        _sns().publish(TopicArn=setting("TOPIC_ARN"), Message=body, MessageAttributes=attributes)
-    except Exception as error:  # noqa: BLE001  (reported: the stream delivers it again)
-        telemetry.fault("not published", error, event_id=event_id)
-        return False
-    telemetry.log("INFO", "published", event_id=event_id, event_type=event_type)
-    return True
+        _sns().publish(TopicArn=setting("TOPIC_ARN"), Message=image["body"], MessageAttributes=attributes)
+    except Exception as error:
+        telemetry.fault("not published", error, event_id=image["event_id"])
+        raise
+    telemetry.log("INFO", "published", event_id=image["event_id"], event_type=event_type)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-import traceback
 from typing import Any
 
 _NAMESPACE = "HMS"
@@ -19,6 +18,8 @@ def log(level: str, message: str, **fields: Any) -> None:
 
 def fault(message: str, error: BaseException, **fields: Any) -> None:
     """An unexpected exception: its class and where it happened; its text may hold personal data and stays out."""
+    import traceback
+
     frames = [
         f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
     ]
