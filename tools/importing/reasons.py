@@ -51,8 +51,8 @@ def of_refusal(code: str) -> str:
 
 def of_field_error(field: str, kind: str) -> Reason:
     """The reason for what pydantic says of a field."""
-    if kind in ("missing", "string_too_short"):
+    if kind in ("missing", "string_too_short", "too_short"):
         return Reason.MISSING_FIELD
-    if kind == "string_too_long":
+    if kind in ("string_too_long", "too_long"):
         return Reason.TOO_LONG
     return _BY_FIELD.get(field, Reason.BAD_TEXT)

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 def table(report: Report) -> Table:
     """For each file its rows by what became of them, the quarantined ones by reason."""
-    shown = Table(title="Import", title_justify="left")
-    shown.add_column("file")
-    shown.add_column("rows that are")
-    shown.add_column("rows", justify="right")
-    shown.add_column("with this reason, decisive or not", justify="right")
+    shown = Table()
+    shown.add_column("file", no_wrap=True)
+    shown.add_column("outcome", no_wrap=True)
+    shown.add_column("rows", justify="right", no_wrap=True)
+    shown.add_column("with this\nreason at all", justify="right", no_wrap=True)
     for batch in report.batches:
         for line in _lines(batch):
             shown.add_row(*line)
         shown.add_section()
     for name, rows in report.waiting.items():
-        shown.add_row(name, "waiting for its domain", f"{rows:,}", "")
+        shown.add_row(name, "waiting (no domain)", f"{rows:,}", "")
     return shown
 
 
