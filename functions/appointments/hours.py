@@ -61,6 +61,11 @@ def slots(doctor: DoctorCopy, day: date) -> Iterator[Slot]:
             start += length
 
 
+def on_grid(slot: Slot, period: Slot, length: timedelta) -> bool:
+    """Whether a slot within a period is one of those that `slots` cuts it into."""
+    return slot.length == length and not (slot.start - period.start) % length
+
+
 def days_of(slot: Slot, zone: str) -> list[date]:
     """The calendar days in a zone that a slot touches."""
     place = ZoneInfo(zone)

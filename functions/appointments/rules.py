@@ -168,9 +168,10 @@ def _check_clinic_hours(wish: Wish, clinic: Clinic) -> None:
 
 def _check_doctor_hours(wish: Wish) -> None:
     day = hours.days_of(wish.slot, wish.doctor.timezone)[0]
-    if not any(wish.slot.within(period) for period, _ in hours.periods(wish.doctor, day)):
+    around = [(period, length) for period, length in hours.periods(wish.doctor, day) if wish.slot.within(period)]
+    if not around:
         raise DoctorNotAvailable
-    if wish.slot not in set(hours.slots(wish.doctor, day)):
+    if not any(hours.on_grid(wish.slot, period, length) for period, length in around):
         raise SlotNotOnGrid
 
 

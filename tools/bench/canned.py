@@ -6,7 +6,8 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.httpsession import URLLib3Session
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def install(answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]]) -> N
         operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
         calls.append(operation)
         body = json.dumps(answers[operation](json.loads(request.body))).encode()
-        headers = HeadersDict({"content-type": "application/x-amz-json-1.0", "content-length": str(len(body))})
+        headers = HTTPHeaders()
+        headers["content-type"] = "application/x-amz-json-1.0"
         return AWSResponse(request.url, 200, headers, _Raw(body))
 
     setattr(URLLib3Session, "send", send)  # noqa: B010  (the one seam below everything that is measured)
