@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -48,8 +49,8 @@ def run(folder: Path, system: System) -> Report:
     place = LOCAL / "import" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     started = time.monotonic()
-    with Progress(*columns, console=console) as progress:
-        report = Import(folder, place / "quarantine", Asker(system), Bars(progress)).run()
+    with closing(Asker(system)) as ask, Progress(*columns, console=console) as progress:
+        report = Import(folder, place / "quarantine", ask, Bars(progress)).run()
     seconds = time.monotonic() - started
     reports.show(report, console)
     _keep(report, place)

@@ -44,6 +44,9 @@ class Asker:
         config = Config(read_timeout=60, retries={"total_max_attempts": 1}, max_pool_connections=CALLS_AT_A_TIME)
         self._lambda = system.client("lambda", config)
 
+    def close(self) -> None:
+        self._lambda.close()
+
     def __call__(self, domain: str, task: str, **payload: Any) -> dict[str, Any]:
         for tried in range(_TRIES):
             try:
