@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tools.artefact import dependencies, foreign_libraries
+from tools.paths import DOMAINS, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 X86_64 = 62
 MAX_UNZIPPED_MEGABYTES = 60
@@ -67,3 +73,32 @@ def test_what_the_functions_use_works_from_it_alone(layer: Path) -> None:
 
     assert run.stderr == ""
     assert run.stdout.strip() == str(layer / "pydantic" / "__init__.py")
+
+
+def test_it_holds_every_package_that_the_deployed_code_imports(layer: Path) -> None:
+    present = {path.name.partition(".")[0] for path in layer.iterdir()}
+    ours = {"hms", "hms_testing", *DOMAINS}
+
+    imported = {name for source in _deployed() for name in _imports(ast.parse(source.read_text()))}
+
+    assert {"pydantic", "botocore"} <= imported
+    assert imported - ours - sys.stdlib_module_names - present == set()
+
+
+def _deployed() -> Iterator[Path]:
+    yield from (ROOT / "functions").rglob("*.py")
+    yield from (ROOT / "layers" / "hms").rglob("*.py")
+
+
+def _imports(node: ast.AST) -> Iterator[str]:
+    """The top-level packages that are imported when the code runs."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        children: Iterator[ast.AST] = iter(node.orelse)
+    else:
+        children = ast.iter_child_nodes(node)
+    if isinstance(node, ast.Import):
+        yield from (alias.name.partition(".")[0] for alias in node.names)
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        yield node.module.partition(".")[0]
+    for child in children:
+        yield from _imports(child)
