@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hms.api import Api, Response, answer
-from hms.errors import InvalidTransition, StaleVersion
+from hms.errors import Busy, InvalidTransition, StaleVersion
 from hms.gate import gate
 from hms.pages import PageParams, opened, sealed
 from hms.policy import Policy
@@ -16,6 +17,7 @@ from patients import search, service
 from patients.model import (
     DeactivatePatient,
     Patient,
+    PatientFact,
     PatientFilter,
     PatientHistory,
     PatientList,
@@ -112,7 +114,9 @@ def set_patient_identifiers(request: Request, command: SetIdentifiers) -> Respon
     problems=(PatientNotFound, InvalidTransition, StaleVersion),
 )
 def deactivate_patient(request: Request, command: DeactivatePatient) -> Response:
-    return answer(service.deactivate_patient(request.path["patient_id"], command, request.call, patients))
+    outcome = service.deactivate_patient(request.path["patient_id"], command, request.call, patients)
+    _tell_appointments(outcome.state)
+    return answer(outcome)
 
 
 @app.route(
@@ -142,6 +146,12 @@ def list_patient_history(request: Request, params: PageParams) -> Response:
         request.path["patient_id"], request.call.who, patients, params.limit, opened(params.cursor)
     )
     return Response(body=found.model_copy(update={"next_cursor": sealed(found.next_cursor)}))
+
+
+def _tell_appointments(patient: Patient) -> None:
+    """Ahead of the event, so that nobody books a patient who was just deactivated; the event comes in any case."""
+    with suppress(Busy):
+        appointments.ask("keep_patient", snapshot=PatientFact.of(patient).model_dump(mode="json"))
 
 
 def _treats(doctor_id: str, patient_id: str) -> bool:

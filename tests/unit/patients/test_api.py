@@ -58,11 +58,15 @@ class Visits(Owner):
     def __init__(self) -> None:
         super().__init__("APPOINTMENTS_TASKS")
         self.treats, self.down = False, False
+        self.told: list[dict[str, Any]] = []
 
     def ask(self, task: str, **payload: Any) -> Payload:
-        assert (task, set(payload)) == ("treats", {"doctor_id", "patient_id"})
         if self.down:
             raise Busy
+        if task == "keep_patient":
+            self.told.append(payload["snapshot"])
+            return {"outcome": "ok"}
+        assert (task, set(payload)) == ("treats", {"doctor_id", "patient_id"})
         return {"outcome": "ok", "treats": self.treats}
 
 
@@ -197,6 +201,18 @@ def test_a_change_needs_the_version_it_says(hospital: Hospital) -> None:
     assert (changed.status, changed.headers["ETag"], changed.json["phone"]) == (200, '"2"', None)
     assert problem(stale) == (412, "STALE_VERSION")
     assert hospital.send("GET", ONE, path=of(patient)).json["name"] == "Asha Verma"
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_appointments_hears_of_a_deactivation_before_it_is_answered(hospital: Hospital, *, down: bool) -> None:
+    patient_id = hospital.register()["patient_id"]
+    hospital.visits.down = down
+
+    gone = hospital.send("POST", f"{ONE}/deactivate", {}, patient_id=patient_id)
+
+    assert gone.status == 200
+    told = [(one["patient_id"], one["active"]) for one in hospital.visits.told]
+    assert told == ([] if down else [(patient_id, False)])
 
 
 def test_deactivation_is_kept_and_undone(hospital: Hospital) -> None:
