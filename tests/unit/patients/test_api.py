@@ -205,14 +205,14 @@ def test_a_change_needs_the_version_it_says(hospital: Hospital) -> None:
 
 @pytest.mark.parametrize("down", [False, True])
 def test_appointments_hears_of_a_deactivation_before_it_is_answered(hospital: Hospital, *, down: bool) -> None:
-    patient_id = hospital.register()["patient_id"]
+    patient = hospital.register()
     hospital.visits.down = down
 
-    gone = hospital.send("POST", f"{ONE}/deactivate", {}, patient_id=patient_id)
+    gone = hospital.send("POST", f"{ONE}/deactivate", path=of(patient))
 
     assert gone.status == 200
     told = [(one["patient_id"], one["active"]) for one in hospital.visits.told]
-    assert told == ([] if down else [(patient_id, False)])
+    assert told == ([] if down else [(patient["patient_id"], False)])
 
 
 def test_deactivation_is_kept_and_undone(hospital: Hospital) -> None:
