@@ -6,10 +6,11 @@ touches and saves them on their versions, so no two decisions can overlook each 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic_core import from_json, to_json
 
 from appointments.hours import days_of
 from appointments.model import ACTIVE, Appointment, Slot, Status
@@ -91,11 +92,11 @@ def text_of(appointment: Appointment, owner: str) -> str:
     kind = _HISTORICAL if appointment.historical else _EXEMPT if appointment.exemption else _ORDINARY
     day = days_of(appointment.slot, appointment.timezone)[0].isoformat()
     line = [start, end, appointment.status, other, appointment.department, kind, day]
-    return json.dumps(line, separators=(",", ":"), ensure_ascii=False)
+    return to_json(line).decode()
 
 
 def line_of(appointment_id: str, text: str) -> Line:
-    start, end, status, other, department, kind, day = json.loads(text)
+    start, end, status, other, department, kind, day = from_json(text)
     slot = Slot(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
     return Line(appointment_id, slot, Status(status), other, department, kind, date.fromisoformat(day))
 

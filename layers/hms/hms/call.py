@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic_core import from_json, to_json
 
 from hms import ids
 from hms.errors import Busy, IdempotencyKeyReused, StaleVersion
@@ -82,8 +83,8 @@ def decided[T](attempt: Callable[[], T]) -> T:
 def remembered(earlier: tuple[Done, ...], done: Done) -> str:
     """The creating command is never forgotten: a late retry of it derives the same id and finds its own row."""
     kept = (*earlier[:1], *earlier[1:][-(_REMEMBERED - 2) :])
-    return json.dumps([*kept, done], separators=(",", ":"))
+    return to_json([*kept, done]).decode()
 
 
 def recalled(text: str | None) -> tuple[Done, ...]:
-    return tuple(Done(*entry) for entry in json.loads(text)) if text else ()
+    return tuple(Done(*entry) for entry in from_json(text)) if text else ()

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import time
-from uuid import UUID
 
 _FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -32,4 +31,5 @@ def is_id(text: str) -> bool:
 def _shaped(number: int, version: int) -> str:
     number = number & ~(0xF << 76) | version << 76
     number = number & ~(0x3 << 62) | 0x2 << 62
-    return str(UUID(int=number))
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import Any
+
+from pydantic_core import to_json
 
 _NAMESPACE = "HMS"
 
@@ -13,7 +14,7 @@ _NAMESPACE = "HMS"
 def log(level: str, message: str, **fields: Any) -> None:
     """One line. `fields` are ids, codes and counts, never personal data."""
     line = {"level": level, "message": message, **fields}
-    print(json.dumps(line, default=str, separators=(",", ":")), file=sys.stdout, flush=True)
+    _write(line)
 
 
 def fault(message: str, error: BaseException, **fields: Any) -> None:
@@ -36,7 +37,12 @@ def measured(metrics: dict[str, tuple[float, str]], dimensions: dict[str, str], 
         **{name: value for name, (value, _) in metrics.items()},
         **fields,
     }
-    print(json.dumps(line, separators=(",", ":")), file=sys.stdout, flush=True)
+    _write(line)
+
+
+def _write(line: dict[str, Any]) -> None:
+    sys.stdout.write(to_json(line, fallback=str).decode() + "\n")
+    sys.stdout.flush()
 
 
 def count(metric: str, **dimensions: str) -> None:
