@@ -65,10 +65,12 @@ def _cold() -> list[Row]:
 
 def _warm() -> list[Row]:
     ours, usual = _paired("warm")
-    handler, own = _ratio(ours, usual, "handler"), _ratio(ours, usual, "own")
+    handler = _ratio(ours, usual, "handler")
+    # Read as a share of the usual handler: what is left beside the database is what a design can still lose.
+    own = statistics.median(one["own"] / other["handler"] for one, other in zip(ours, usual, strict=True))
     return [
         ("S2", "warm booking: CPU in the handler", *_milliseconds(ours, usual, "handler"), *_judged(handler, 0.6)),
-        ("S2", "of it, not the database", *_milliseconds(ours, usual, "own"), *_judged(own, 0.1)),
+        ("S2", "of it, not the database; of the usual handler", *_milliseconds(ours, usual, "own"), *_judged(own, 0.1)),
     ]
 
 
