@@ -77,6 +77,14 @@ def deploy(
     typer.echo(system.base_url)
 
 
+@app.command()
+def seed() -> None:
+    """Fill the hospital that runs on this machine with demo people; again changes nothing."""
+    from tools import runner, seed
+
+    seed.seed(runner.running_system())
+
+
 @app.command("import")
 def import_folder(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="with the older system's CSV files")],

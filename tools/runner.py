@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import importlib.util
 import json
 import os
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools import system as deployment
 from tools.emulator import MiniStack, recorded
 from tools.paths import GATEWAY, LOCAL
 from tools.progress import console, step
+from tools.seed import seed
 from tools.system import System
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 HOME = LOCAL / "ministack"
 FACTS = LOCAL / "hms.json"
@@ -34,7 +30,7 @@ def up() -> None:
     _deploy(system)
     with step("Waking the functions"):
         system.wait_until_ready()
-    users = _seed(system)
+    users = seed(system)
     _write_facts(system, users)
     _introduce(system, users)
 
@@ -80,6 +76,7 @@ def _instance() -> MiniStack:
 def _move(wanted: MiniStack) -> None:
     current = _instance()
     if current.port != wanted.port and current.running():
+        wanted.require_port()
         with step(f"Leaving port {current.port}"):
             current.stop()
 
@@ -105,14 +102,6 @@ def _update(system: System) -> bool:
     deployment.prune(system)
     marker.write_text(json.dumps(now))
     return True
-
-
-def _seed(system: System) -> list[dict[str, Any]]:
-    if importlib.util.find_spec("tools.seed") is None:
-        return []
-    with step("Demo hospital"):
-        users: Iterable[dict[str, Any]] = importlib.import_module("tools.seed").seed(system)
-    return list(users or [])
 
 
 def _write_facts(system: System, users: list[dict[str, Any]]) -> None:

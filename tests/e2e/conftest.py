@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def hospital(system: System) -> Iterator[Hospital]:
-    hospital = Hospital(system)
-    hospital.ready()
-    yield hospital
-    hospital.close()
+    with closing(Hospital(system)) as hospital:
+        hospital.ready()
+        yield hospital

@@ -46,10 +46,18 @@ class Hospital:
         self.system = system
         self.anyone = anonymous(system.base_url)
         self.role = cache(self._role)
-        self.aws = cache(system.client)
+        self._aws: dict[str, Any] = {}
 
     def close(self) -> None:
         self.anyone.http.close()
+        for client in self._aws.values():
+            client.close()
+
+    def aws(self, service: str) -> Any:
+        """A boto3 client of the emulator."""
+        if service not in self._aws:
+            self._aws[service] = self.system.client(service)
+        return self._aws[service]
 
     @cached_property
     def admin(self) -> Client:
@@ -91,13 +99,13 @@ class Hospital:
         return self.admin if role == "administrator" else self.user(role)
 
     def patient(self, **given: Any) -> dict[str, Any]:
-        fields = {"name": "Asha Verma", "dob": "1990-04-23", "email": f"asha-{ids.new()}@example.com"}
+        fields = {"name": "Uma Shankar", "dob": "1990-04-23", "email": f"uma-{ids.new()}@example.com"}
         made: dict[str, Any] = agreed(self.admin.post("/v1/patients", fields | given), 201)
         return made
 
     def doctor(self, *, hours: list[dict[str, Any]] | None = None, **given: Any) -> dict[str, Any]:
         """A doctor in Cardiology who works from nine to six, Monday to Saturday, unless `hours` says otherwise."""
-        fields = {"name": "Dr. Meera Iyer", "department": "Cardiology", "specialization": "Cardiologist"}
+        fields = {"name": "Dr. Vivek Shetty", "department": "Cardiology", "specialization": "Cardiologist"}
         made = agreed(self.admin.post("/v1/doctors", fields | given), 201)
         published = self.admin.put(f"/v1/doctors/{made['doctor_id']}/schedule", {"periods": hours or HOURS})
         doctor: dict[str, Any] = agreed(published)

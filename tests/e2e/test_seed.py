@@ -1,0 +1,58 @@
+"""The demo hospital: everybody can log in, visits lie behind and ahead, and seeding again changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from hms.policy import ROLES
+from tests.support.client import agreed
+from tools.demo import DOCTORS, PATIENTS
+from tools.seed import seed
+
+if TYPE_CHECKING:
+    from tests.support.client import Client
+    from tests.support.hospital import Hospital
+
+
+def logged_in(hospital: Hospital, login: dict[str, Any]) -> Client:
+    credentials = {"email": login["email"], "password": login["password"]}
+    tokens = agreed(hospital.anyone.post("/v1/auth/login", credentials))
+    assert tokens["user"]["roles"] == login["roles"]
+    return hospital.anyone.bearing(tokens["access_token"])
+
+
+def seen(admin: Client) -> dict[str, Any]:
+    """What the demo hospital holds, with the versions of everything."""
+    doctors = agreed(admin.get("/v1/doctors", query={"limit": 100}))["items"]
+    names = {doctor.name for doctor in DOCTORS}
+    ours = {one["doctor_id"]: one["version"] for one in doctors if one["name"] in names}
+    visits = [
+        (visit["appointment_id"], visit["status"])
+        for doctor_id in ours
+        for visit in agreed(admin.get("/v1/appointments", query={"doctor_id": doctor_id, "limit": 100}))["items"]
+    ]
+    patients = [
+        one["patient_id"]
+        for patient in PATIENTS
+        for one in agreed(admin.get("/v1/patients", query={"name": patient.name, "limit": 100}))["items"]
+        if one["name"] == patient.name and one["email"].endswith("@demo.example.com")
+    ]
+    return {"doctors": ours, "visits": sorted(visits), "patients": sorted(patients)}
+
+
+def test_the_demo_hospital_is_made_once(hospital: Hospital) -> None:
+    logins = seed(hospital.system)
+    assert {role for login in logins for role in login["roles"]} == set(ROLES)
+    assert all(len(login["password"]) >= 12 for login in logins)
+    for login in logins[1:]:
+        logged_in(hospital, login)
+    admin = logged_in(hospital, logins[0])
+    first = seen(admin)
+    statuses = Counter(status for _, status in first["visits"])
+    assert (len(first["doctors"]), len(set(first["patients"]))) == (8, 40)
+    assert statuses["COMPLETED"] > statuses["CANCELLED"] >= statuses["NO_SHOW"] > 0
+    assert statuses["SCHEDULED"] == 20
+
+    assert seed(hospital.system) == logins
+    assert seen(admin) == first
