@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from tools.proofs.callers import Ask
-from tools.proofs.world import CANCELLED, MOST_MOVES, SLOT, Doctor, Span, Visit
+from tools.proofs.world import CANCELLED, MINUTE, MOST_MOVES, SLOT, Doctor, Span, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _BOOK = "/v1/appointments"
 _RESCHEDULE = "/v1/appointments/{appointment_id}/reschedule"
 _CANCEL = "/v1/appointments/{appointment_id}/cancel"
-_MINUTE = timedelta(minutes=1)
 _EXEMPT = {"kind": "EMERGENCY", "reason": "Chest pain"}
 
 
@@ -64,7 +63,7 @@ def patient_contest(world: World, callers: int) -> Round:
     """One patient at every doctor's at once, over a midnight of one of the places."""
     patient_id = world.luck.choice(world.patients)
     midnight = datetime.combine(world.fresh_day(), world.luck.choice([time(0), time(18, 30), time(5)]), UTC)
-    middle = Span(midnight - 5 * _MINUTE, midnight + 5 * _MINUTE)
+    middle = Span(midnight - 5 * MINUTE, midnight + 5 * MINUTE)
     doctors = list(world.doctors.values())
     asks = [booking(patient_id, doctors[n % len(doctors)], _odd(world, middle), exempt=True) for n in range(callers)]
     return Round("patient", asks, _one_winner)
@@ -164,7 +163,7 @@ def _movers(world: World, span: Span, wanted: int) -> list[Visit]:
 
 def _odd(world: World, span: Span) -> Span:
     """Some length on five minutes that holds all of the span."""
-    before, after = (world.luck.randrange(0, 25, 5) * _MINUTE for _ in range(2))
+    before, after = (world.luck.randrange(0, 25, 5) * MINUTE for _ in range(2))
     return Span(span.start - before, span.end + after)
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 ZONES = ("Asia/Kolkata", "America/New_York")
 WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 DEPARTMENT = "Cardiology"
-SLOT = timedelta(minutes=30)
+MINUTE = timedelta(minutes=1)
+SLOT = 30 * MINUTE
 MOST_MOVES = 2
 SCHEDULED, CANCELLED = "SCHEDULED", "CANCELLED"
 _OPENS, _CLOSES = time(9), time(18)
@@ -149,7 +151,7 @@ def registered_doctor(way: Way, zone: str, cap: int) -> Doctor:
     person = {"name": "Dr. Meera Iyer", "department": DEPARTMENT, "specialization": "Cardiologist"}
     asked = {**person, "timezone": zone, "max_daily_appointments": cap}
     body = _agreed(way, Ask("POST", "/v1/doctors", asked)).body
-    hours = {"start": f"{_OPENS:%H:%M}", "end": f"{_CLOSES:%H:%M}", "slot_duration": SLOT // timedelta(minutes=1)}
+    hours = {"start": f"{_OPENS:%H:%M}", "end": f"{_CLOSES:%H:%M}", "slot_duration": SLOT // MINUTE}
     periods = [{"weekday": weekday, **hours} for weekday in WEEKDAYS]
     path = {"doctor_id": body["doctor_id"]}
     _agreed(way, Ask("PUT", "/v1/doctors/{doctor_id}/schedule", {"periods": periods}, path))
@@ -157,7 +159,8 @@ def registered_doctor(way: Way, zone: str, cap: int) -> Doctor:
 
 
 def registered_patient(way: Way) -> Answer:
-    person = {"name": "Asha Verma", "dob": "1990-04-23", "email": f"asha-{ids.new()}@example.com"}
+    surname = "".join(random.choices(ascii_lowercase, k=10)).title()  # noqa: S311  (or they all look like duplicates)
+    person = {"name": f"Asha {surname}", "dob": "1990-04-23", "email": f"asha-{ids.new()}@example.com"}
     return _agreed(way, Ask("POST", "/v1/patients", person))
 
 
