@@ -73,7 +73,7 @@ e2e: setup ## over HTTP on an instance of its own; ENDPOINT_URL=… uses the emu
 test: lint types ## everything: lint, types, unit, contract, integration, e2e
 	@$(PYTEST) -n auto tests
 
-prove: setup ## prove the promises, one with P=P1
+prove: setup ## prove the promises, some with P="P1 P2"
 	@$(BIN)/hms prove $(P)
 
 bench: setup ## measure the speed ratios

@@ -98,16 +98,17 @@ def import_folder(
 
 @app.command()
 def prove(
-    promise: Annotated[str, typer.Argument(help="one promise, e.g. P1; all of them where it is left out")] = "",
+    promises: Annotated[list[str] | None, typer.Argument(help="e.g. P1 P2; all where none is named")] = None,
     *,
     small: Annotated[bool, typer.Option("--small", help="the size that the test suite runs")] = False,
 ) -> None:
     """Prove the promises; with ENDPOINT_URL on the emulator there, else on one of its own."""
     from tools.proofs import run
 
-    if promise and promise.upper() not in run.names():
+    wanted = [name.upper() for name in promises or run.names()]
+    if not set(wanted) <= set(run.names()):
         raise typer.BadParameter(f"there are proofs of {', '.join(run.names())}")
-    if not run.prove(promise.upper() or None, full=not small):
+    if not run.prove(wanted, full=not small):
         raise typer.Exit(1)
 
 

@@ -44,7 +44,7 @@ class Phase(NamedTuple):
     rounds: int
 
 
-FULL = (Phase("HTTP", 12, 600), Phase("HTTP", 50, 350), Phase("function", 200, 50))
+FULL = (Phase("HTTP", 12, 880), Phase("HTTP", 50, 100), Phase("function", 200, 20))
 SMALL = (Phase("HTTP", 12, 48), Phase("HTTP", 25, 6), Phase("function", 32, 6))
 
 

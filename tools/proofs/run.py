@@ -18,7 +18,7 @@ from tools.instance import start, stop
 from tools.progress import console, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tools.proofs import Report
     from tools.system import System
@@ -32,9 +32,9 @@ def names() -> list[str]:
     return [name.upper() for name in sorted(found, key=lambda name: int(name[1:]))]
 
 
-def prove(name: str | None, *, full: bool) -> bool:
-    """Runs one proof or all; says whether every promise was kept."""
-    modules = [importlib.import_module(f"tools.proofs.{one.lower()}") for one in ([name] if name else names())]
+def prove(wanted: Sequence[str], *, full: bool) -> bool:
+    """Runs the proofs of these promises; says whether every one was kept."""
+    modules = [importlib.import_module(f"tools.proofs.{name.lower()}") for name in wanted]
     with ExitStack() as stack:
         system: System | None = None
         if any(getattr(module, "NEEDS_SYSTEM", False) for module in modules):
