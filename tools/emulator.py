@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-START_SECONDS = 60
+START_SECONDS = 180
 STOP_SECONDS = 60
 # All that a function should inherit from the operator's shell, since MiniStack hands its environment down.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
@@ -51,12 +51,16 @@ class MiniStack:
         """
         if self.running():
             return
-        if _taken(self.port):
-            message = f"port {self.port} is taken by another program; stop it, or choose a port with HMS_PORT"
-            raise EmulatorError(message)
+        self.require_port()
         mend_stream_positions(self.home / "state")
         self._record().write_text(json.dumps({"pid": self._spawn(), "port": self.port}))
         self._wait_until_ready()
+
+    def require_port(self) -> None:
+        """Raises EmulatorError when something else has the port."""
+        if _taken(self.port):
+            message = f"port {self.port} is taken by another program; stop it, or choose a port with HMS_PORT"
+            raise EmulatorError(message)
 
     def stop(self) -> None:
         """Ends the emulator, which saves its state on the way out."""

@@ -30,7 +30,7 @@ SOURCES = ("template.yaml", "gateway.yaml", "samconfig.toml", "requirements/laye
 SOURCE_TREES = ("functions", "layers", "statemachines")
 # A rolled back stack keeps `sam deploy` waiting for an hour on LocalStack.
 SAM_SECONDS = 300
-READY_SECONDS = 60
+READY_SECONDS = 120
 GATEWAY = {"AWS::Serverless::Api", "AWS::Lambda::Permission"}
 FINISHED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 # Keys of nobody: whatever the operator's shell holds for AWS stays out of reach.

@@ -112,7 +112,7 @@ def test_a_service_model_keeps_what_is_called_and_loses_its_prose(tmp_path: Path
     folder = tmp_path / "dynamodb" / "2012-08-10"
     folder.mkdir(parents=True)
     (folder / "service-2.json.gz").write_bytes(gzip.compress(json.dumps(model).encode()))
-    services = {"dynamodb": {"endpoints": {}}, "ec2": {"endpoints": {}}}
+    services: dict[str, dict[str, dict[str, str]]] = {"dynamodb": {"endpoints": {}}, "ec2": {"endpoints": {}}}
     (tmp_path / "endpoints.json").write_text(json.dumps({"partitions": [{"services": services}]}))
 
     slim(tmp_path)
