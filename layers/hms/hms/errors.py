@@ -15,14 +15,14 @@ class FieldError:
 
 
 class Problem(Exception):
-    """A request that is not carried out: nothing was written.
+    """A request that is not carried out. A refusal has written nothing; a fault (500) says to send it again.
 
     `status` is the HTTP status, `code` the stable name that clients branch on, `detail` a sentence for people.
     """
 
     status = 500
     code = "INTERNAL"
-    detail = "Something went wrong on our side. Nothing was written."
+    detail = "Something went wrong on our side. Send it again with the same Idempotency-Key."
 
     def __init__(
         self,
