@@ -82,25 +82,27 @@ class Walk:
 
     def __init__(self, zone: ZoneInfo, first: date, last: date) -> None:
         start, end = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in (first - _MARGIN, last + _MARGIN))
-        self._base = _local_minute(zone.fromutc(start))
+        self._base = _minute_of(zone.fromutc(start))
         self._reached = array("q")
-        self._go(zone, start, (end.replace(tzinfo=None) - start.replace(tzinfo=None)) // _MINUTE)
+        self._go(zone, start, int(start.replace(tzinfo=UTC).timestamp()), int(end.replace(tzinfo=UTC).timestamp()))
 
-    def _go(self, zone: ZoneInfo, moment: datetime, minutes: int) -> None:
+    def _go(self, zone: ZoneInfo, moment: datetime, begin: int, end: int) -> None:
         """`moment` is UTC that carries the zone, as `fromutc` wants it."""
-        seconds = int(moment.replace(tzinfo=UTC).timestamp())
-        reached, base, count = self._reached, self._base, 0
-        for _ in range(minutes):
-            ahead = _local_minute(zone.fromutc(moment)) - base + 1 - count
-            if ahead > 0:
-                reached.extend([seconds] * ahead)
-                count += ahead
+        offset, repeated = zone.fromutc(moment) - moment, 0
+        for seconds in range(begin, end, 60):
+            shown = zone.fromutc(moment) - moment
+            if shown != offset:
+                repeated += (offset - shown) // _MINUTE
+                offset = shown
+            if repeated > 0:
+                repeated -= 1
+            else:
+                self._reached.extend([seconds] * (1 - repeated))
+                repeated = 0
             moment += _MINUTE
-            seconds += 60
 
     def reached(self, day: date, clock: time) -> int:
-        minute = day.toordinal() * _MINUTES_A_DAY + clock.hour * 60 + clock.minute
-        return self._reached[minute - self._base]
+        return self._reached[_minute_of(datetime.combine(day, clock)) - self._base]
 
     def slots(self, day: date, periods: Iterable[Period]) -> list[tuple[int, int]]:
         """Whole slots in elapsed time from the start of each period."""
@@ -112,7 +114,7 @@ class Walk:
         return sorted(found)
 
 
-def _local_minute(local: datetime) -> int:
+def _minute_of(local: datetime) -> int:
     return local.toordinal() * _MINUTES_A_DAY + local.hour * 60 + local.minute
 
 
