@@ -108,3 +108,16 @@ def test_slots_that_overlap_share_a_day(slot: Slot, shift: int, steps: int, zone
 
     if slot.overlaps(other):
         assert set(hours.days_of(slot, zone)) & set(hours.days_of(other, zone))
+
+
+@pytest.mark.parametrize("day", ["2026-03-07", "2026-03-08", "2026-11-01"])
+@given(clock=st.integers(0, 16 * 12), steps=st.integers(1, 10), minutes=st.sampled_from([5, 15, 25, 30, 45]))
+def test_the_grid_by_arithmetic_is_the_grid_by_counting(day: str, clock: int, steps: int, minutes: int) -> None:
+    doctor = a_doctor(timezone="America/New_York", schedule=every_day(a_period("00:30", "12:10", minutes)))
+    [(period, length)] = hours.periods(doctor, date.fromisoformat(day))
+    start = utc(f"{day}T04:00") + clock * MINUTES
+    slot = Slot(start, start + steps * MINUTES)
+
+    counted = slot in list(hours.slots(doctor, date.fromisoformat(day)))
+
+    assert (slot.within(period) and hours.on_grid(slot, period, length)) is counted
