@@ -20,3 +20,4 @@ def hospital(system: System) -> Iterator[Hospital]:
     with closing(Hospital(system)) as hospital:
         hospital.ready()
         yield hospital
+        hospital.settled()

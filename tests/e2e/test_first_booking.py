@@ -36,9 +36,7 @@ def test_a_patient_is_registered_booked_moved_and_cancelled(hospital: Hospital) 
 
 def test_a_visit_reaches_the_patients_domain_as_an_event(hospital: Hospital) -> None:
     visit = hospital.visit()
-    table = hospital.aws("cloudformation").describe_stack_resource(
-        StackName=hospital.system.stack, LogicalResourceId="PatientsTable"
-    )["StackResourceDetail"]["PhysicalResourceId"]
+    table = hospital.resource("PatientsTable")
     key = {"pk": {"S": f"patient#{visit['patient_id']}"}, "sk": {"S": f"treated_by#{visit['doctor_id']}"}}
 
     kept = eventually(lambda: hospital.aws("dynamodb").get_item(TableName=table, Key=key), lambda row: "Item" in row)

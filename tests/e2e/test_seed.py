@@ -25,8 +25,8 @@ def logged_in(hospital: Hospital, login: dict[str, Any]) -> Client:
 def seen(admin: Client) -> dict[str, Any]:
     """What the demo hospital holds, with the versions of everything."""
     doctors = agreed(admin.get("/v1/doctors", query={"limit": 100}))["items"]
-    names = {doctor.name for doctor in DOCTORS}
-    ours = {one["doctor_id"]: one["version"] for one in doctors if one["name"] in names}
+    known = {(doctor.name, doctor.specialization) for doctor in DOCTORS}
+    ours = {one["doctor_id"]: one["version"] for one in doctors if (one["name"], one["specialization"]) in known}
     visits = [
         (visit["appointment_id"], visit["status"])
         for doctor_id in ours

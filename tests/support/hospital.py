@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
+
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from hms import ids
 from tests.support.client import Login, agreed, anonymous, eventually
@@ -39,6 +43,10 @@ def instant(clock: str, day: date = MONDAY) -> datetime:
 def slot(clock: str, day: date = MONDAY, minutes: int = 30) -> dict[str, str]:
     start = instant(clock, day)
     return {"slot_start": start.isoformat(), "slot_end": (start + timedelta(minutes=minutes)).isoformat()}
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 class Hospital:
@@ -81,10 +89,42 @@ class Hospital:
         assert "FunctionError" not in answer, result
         return result
 
+    def signed(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
+        """A token signed by the deployed system's own key."""
+        key = self.resource("IdentitySigningKey")
+        unsigned = ".".join(_encoded(json.dumps(part).encode()) for part in (header, claims))
+        digest = hashlib.sha256(unsigned.encode()).digest()
+        signature = self.aws("kms").sign(
+            KeyId=key, Message=digest, MessageType="DIGEST", SigningAlgorithm="ECDSA_SHA_256"
+        )["Signature"]
+        pair = (number.to_bytes(32) for number in decode_dss_signature(signature))
+        return f"{unsigned}.{_encoded(b''.join(pair))}"
+
+    def resource(self, logical_id: str) -> str:
+        """The physical id of a resource of the stack."""
+        found = self.aws("cloudformation").describe_stack_resource(
+            StackName=self.system.stack, LogicalResourceId=logical_id
+        )
+        physical: str = found["StackResourceDetail"]["PhysicalResourceId"]
+        return physical
+
     def ready(self) -> None:
         """Waits until every function has started once."""
-        answer = eventually(lambda: self.anyone.get("/ready"), lambda answer: answer.status_code == 200, 60)
-        assert answer.status_code == 200, answer.text
+        self.system.wait_until_ready()
+
+    def settled(self) -> None:
+        """Holds that every event was handled: nothing waits, and nothing was given up."""
+        left = eventually(self.waiting, lambda waiting: not waiting, 60)
+        assert not left, f"messages in queues: {left}"
+
+    def waiting(self) -> dict[str, int]:
+        """How many messages lie in each queue that is not empty, dead letters included."""
+        sqs, names = self.aws("sqs"), ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        waiting = {}
+        for url in sqs.list_queues(QueueNamePrefix=self.system.stack).get("QueueUrls", []):
+            found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))["Attributes"]
+            waiting[url.rpartition("/")[2]] = sum(int(found[name]) for name in names)
+        return {name: count for name, count in waiting.items() if count}
 
     def logged_in(self, email: str, user: dict[str, Any] | None = None) -> Client:
         return replace(self.anyone, login=Login(self.anyone.http, email, PASSWORD), user=user or {})
@@ -96,7 +136,14 @@ class Hospital:
         return self.logged_in(email, agreed(self.admin.post("/v1/users", command), 201))
 
     def _role(self, role: str) -> Client:
-        return self.admin if role == "administrator" else self.user(role)
+        match role:
+            case "administrator":
+                return self.admin
+            case "patient":
+                return self.user(role, patient_id=self.patient()["patient_id"])
+            case "doctor":
+                return self.user(role, doctor_id=self.doctor()["doctor_id"])
+        return self.user(role)
 
     def patient(self, **given: Any) -> dict[str, Any]:
         fields = {"name": "Uma Shankar", "dob": "1990-04-23", "email": f"uma-{ids.new()}@example.com"}
