@@ -12,7 +12,7 @@ from hms.money import Money
 
 
 class Clinic(BaseModel):
-    """rules.md "Booking" and "Changing"; minutes throughout."""
+    """docs/rules.md "Booking" and "Changing"; minutes throughout."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

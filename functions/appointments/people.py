@@ -69,7 +69,7 @@ class DoctorCopy(BaseModel):
     leave: tuple[Leave, ...] = ()
 
     def periods_on(self, day: date) -> tuple[Period, ...]:
-        """The hours of a date: none on leave; an override replaces the weekly schedule (rules.md "Booking")."""
+        """The hours of a date: none on leave; an override replaces the weekly schedule (docs/rules.md "Booking")."""
         if any(leave.start <= day <= leave.end for leave in self.leave):
             return ()
         for override in self.overrides:

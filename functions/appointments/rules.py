@@ -1,4 +1,4 @@
-"""Every rule of booking and changing, pure: what is refused, in the order of rules.md, and what a change leads to."""
+"""Every rule of booking and changing (docs/rules.md), pure: what is refused in which order, what a change leads to."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Wish:
 
 
 def check_booking(wish: Wish, clinic: Clinic, now: datetime) -> None:
-    """Raises the first refusal of rules.md "Booking", in its order. That the people exist was asked before."""
+    """Raises the first refusal of docs/rules.md "Booking", in its order. That the people exist was asked before."""
     if wish.department.casefold() != wish.doctor.department.casefold():
         raise DepartmentMismatch
     _check_length(wish.slot, clinic)
@@ -241,7 +241,7 @@ def recorded(
 
 
 def check_reschedule(appointment: Appointment, clinic: Clinic, now: datetime) -> None:
-    """Raises the first refusal of rules.md "Changing" that concerns moving; the new slot is checked as a booking."""
+    """Raises the first refusal of docs/rules.md "Changing" about moving; the new slot is checked as a booking."""
     if appointment.status is not Status.SCHEDULED or appointment.historical:
         raise InvalidTransition(f"A visit that is {appointment.status} is not moved.")
     if appointment.reschedule_count >= clinic.reschedules:

@@ -61,7 +61,7 @@ class Line(NamedTuple):
 
     @property
     def counts(self) -> bool:
-        """Towards the daily cap: all but cancelled (rules.md "Booking")."""
+        """Towards the daily cap: all but cancelled (docs/rules.md "Booking")."""
         return self.status is not Status.CANCELLED and not self.historical
 
 

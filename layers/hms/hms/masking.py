@@ -1,4 +1,4 @@
-"""Personal data as it may appear where people other than its owner look: rules.md "Masking"."""
+"""Personal data as it may appear where people other than its owner look: docs/rules.md "Masking"."""
 
 from __future__ import annotations
 
