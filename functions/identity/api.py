@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hms import masking, telemetry
 from hms.api import ANY_USER, PUBLIC, Api, Request, Response, answer
 from hms.errors import IdempotencyKeyReused, Invalid, InvalidTransition, StaleVersion
 from hms.gate import audience, gate
@@ -51,7 +52,17 @@ handler = app.handler
     problems=(InvalidCredentials, AccountInactive, AccountLocked),
 )
 def log_in(request: Request, command: LogIn) -> Response:
-    return Response(body=service.log_in(command, request.call, desk))
+    try:
+        return Response(body=service.log_in(command, request.call, desk))
+    except (InvalidCredentials, AccountInactive, AccountLocked) as refusal:
+        telemetry.log(
+            "WARNING",
+            "login refused",
+            code=refusal.code,
+            email=masking.email(command.email),
+            correlation_id=request.call.correlation_id,
+        )
+        raise
 
 
 @app.route(

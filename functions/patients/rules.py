@@ -1,4 +1,4 @@
-"""Decisions about patients (docs/rules.md "People"), pure: what is known comes in, a new state or a refusal goes out."""
+"""Decisions about patients (docs/rules.md "People"), pure: facts come in, a new state or a refusal goes out."""
 
 from __future__ import annotations
 

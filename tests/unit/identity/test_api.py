@@ -48,6 +48,15 @@ def test_a_login_answers_tokens_and_the_user_but_no_hash(office: Office) -> None
     assert "argon2" not in answer.text
 
 
+def test_a_refused_login_is_logged_with_the_address_masked(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = send("POST", "/v1/auth/login", {"email": "john.doe@example.com", "password": "not the password"})
+
+    logged = capsys.readouterr().out
+    assert answer.status == 401
+    assert '"email":"jo****@example.com"' in logged
+    assert "john.doe" not in logged
+
+
 def test_a_session_from_login_to_logout(office: Office) -> None:
     first = send("POST", "/v1/auth/login", {"email": ADMIN, "password": PASSWORD}).json
     second = send("POST", "/v1/auth/refresh", {"refresh_token": first["refresh_token"]}).json
