@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _TRIES = 14
 _SLEEP_SECONDS = 0.02
 _LONGEST_SLEEP_SECONDS = 0.6
+# A function ends after 15 s. Where the table is slow, tries take long: the answer has to come before.
+_PATIENCE_SECONDS = 8
 _REMEMBERED = 8
 
 
@@ -71,10 +73,13 @@ def decided[T](attempt: Callable[[], T]) -> T:
 
     Raises `Busy` (503) when others kept winning.
     """
+    started = time.monotonic()
     for tried in range(_TRIES):
         try:
             return attempt()
         except Contention:
+            if time.monotonic() - started > _PATIENCE_SECONDS:
+                break
             ceiling = min(_LONGEST_SLEEP_SECONDS, _SLEEP_SECONDS * 2**tried)
             time.sleep(random.uniform(0, ceiling))  # noqa: S311  (jitter, not a secret)
     raise Busy
