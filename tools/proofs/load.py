@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -34,6 +35,10 @@ _EXPECTED = {
     (409, "INVALID_TRANSITION"),
     (503, "BUSY"),
 }
+
+
+_STARTED_AT_ONCE = 10
+_WARM_UP_TRIES = 5
 
 
 class Phase(NamedTuple):
@@ -119,6 +124,7 @@ def _run(endpoint_url: str, stage: str, stack: str, phases: tuple[Phase, ...]) -
 def _play(phase: Phase, way: Way, world: World, result: Result) -> None:
     with ThreadPoolExecutor(phase.callers) as crew, console.status("") as status:
         _warm_up(crew, way, world, phase.callers)
+        started, before = time.monotonic(), result.requests
         for number in range(phase.rounds):
             status.update(f"{phase.callers} callers, {phase.way}: round {number + 1} of {phase.rounds}")
             one = rounds.KINDS[number % len(rounds.KINDS)](world, phase.callers)
@@ -126,8 +132,9 @@ def _play(phase: Phase, way: Way, world: World, result: Result) -> None:
             for answer in answers:
                 world.hears(answer)
             result.count(one, answers)
+    seconds, number = time.monotonic() - started, result.requests - before
     console.print(
-        f"  {phase.rounds} rounds of {phase.callers} callers, {phase.way}: slowest answer {result.slowest:.1f} s"
+        f"  {phase.callers} callers, {phase.way}: {phase.rounds} rounds, {number:,} requests, {seconds:.0f} s"
     )
 
 
@@ -145,10 +152,10 @@ def together(crew: ThreadPoolExecutor, way: Way, asks: list[Ask]) -> list[Answer
 def _warm_up(crew: ThreadPoolExecutor, way: Way, world: World, callers: int) -> None:
     """Emulators start an interpreter for each concurrent call: all at once would be a test of the machine."""
     ask = Ask("GET", "/v1/doctors/{doctor_id}/availability", path={"doctor_id": next(iter(world.doctors))})
-    size = 8
-    while size < callers * 2:
-        together(crew, way, [ask] * min(size, callers))
-        size = size * 3 // 2
+    for size in (*range(_STARTED_AT_ONCE, callers, _STARTED_AT_ONCE), callers):
+        for _ in range(_WARM_UP_TRIES):
+            if all(answer.done for answer in together(crew, way, [ask] * size)):
+                break
 
 
 def _scanned(system: System, world: World, result: Result) -> Findings:
