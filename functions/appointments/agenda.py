@@ -8,7 +8,13 @@ from zoneinfo import ZoneInfo
 
 from appointments import hours
 from appointments.clinic import clinic
-from appointments.model import ACTIVE, AppointmentSummary, Availability, FreeSlot, StrandedVisit
+from appointments.model import (
+    ACTIVE,
+    AppointmentSummary,
+    Availability,
+    FreeSlot,
+    StrandedVisit,
+)
 from appointments.query import Wanted
 from appointments.rules import DoctorNotFound
 from hms.errors import FieldError, Forbidden, Invalid

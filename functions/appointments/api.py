@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime
 
-from appointments import agenda, rules, service
+from appointments import agenda, changes, rules, service
 from appointments.clinic import clinic
-from appointments.model import (
+from appointments.commands import (
     AddNote,
-    Appointment,
-    AppointmentSummary,
-    Availability,
     BookAppointment,
     CancelAppointment,
     NothingMore,
     RescheduleAppointment,
+)
+from appointments.model import (
+    Appointment,
+    AppointmentSummary,
+    Availability,
     StrandedVisit,
 )
 from appointments.owners import TasksOwners
@@ -105,7 +107,7 @@ def get_appointment(request: Request) -> Response:
     summary="Move a visit to another slot",
     body=RescheduleAppointment,
     answers=Appointment,
-    problems=(*_CHANGING, rules.RescheduleLimit, rules.TooLateToReschedule, *BOOKING_PROBLEMS),
+    problems=(*_CHANGING, changes.RescheduleLimit, changes.TooLateToReschedule, *BOOKING_PROBLEMS),
     query_aliases={"new_slot_start": "slot_start", "new_slot_end": "slot_end"},
 )
 def reschedule_appointment(request: Request, command: RescheduleAppointment) -> Response:
@@ -120,7 +122,7 @@ def reschedule_appointment(request: Request, command: RescheduleAppointment) -> 
     summary="Cancel a visit",
     body=CancelAppointment,
     answers=Appointment,
-    problems=(*_CHANGING, rules.TooLateToCancel),
+    problems=(*_CHANGING, changes.TooLateToCancel),
 )
 def cancel_appointment(request: Request, command: CancelAppointment) -> Response:
     outcome = service.cancel(request.path["appointment_id"], command, request.call, appointments)
@@ -160,7 +162,7 @@ def start_appointment(request: Request, _command: NothingMore) -> Response:
     summary="The visit is over",
     body=NothingMore,
     answers=Appointment,
-    problems=(*_CHANGING, rules.NotStarted),
+    problems=(*_CHANGING, changes.NotStarted),
 )
 def complete_appointment(request: Request, _command: NothingMore) -> Response:
     return _shown(service.complete(request.path["appointment_id"], request.call, appointments), request.call)
@@ -177,7 +179,7 @@ def _no_show(request: Request, _command: NothingMore) -> Response:
     summary="The patient did not come",
     body=NothingMore,
     answers=Appointment,
-    problems=(*_CHANGING, rules.TooEarlyForNoShow),
+    problems=(*_CHANGING, changes.TooEarlyForNoShow),
 )
 def miss_appointment(request: Request, command: NothingMore) -> Response:
     return _no_show(request, command)
@@ -190,7 +192,7 @@ def miss_appointment(request: Request, command: NothingMore) -> Response:
     summary="The patient did not come (the path of older clients)",
     body=NothingMore,
     answers=Appointment,
-    problems=(*_CHANGING, rules.TooEarlyForNoShow),
+    problems=(*_CHANGING, changes.TooEarlyForNoShow),
 )
 def miss_appointment_by_old_path(request: Request, command: NothingMore) -> Response:
     return _no_show(request, command)

@@ -1,4 +1,4 @@
-"""Every rule of booking and changing (docs/rules.md), pure: what is refused in which order, what a change leads to."""
+"""Every rule of booking (docs/rules.md), pure: what is refused, and which refusal comes first."""
 
 from __future__ import annotations
 
@@ -7,31 +7,19 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from appointments import hours
-from appointments.model import (
-    Appointment,
-    AppointmentNote,
-    Cancellation,
-    RecordAppointment,
-    Side,
-    Slot,
-    Status,
-    Step,
-)
 from appointments.sheets import SheetId
-from hms.errors import Conflicting, FieldError, Forbidden, Invalid, InvalidTransition, NotFound, Refused
+from hms.errors import Conflicting, FieldError, Invalid, NotFound, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from appointments.clinic import Clinic
-    from appointments.model import CancelAppointment, Exemption
+    from appointments.model import Exemption, Slot
     from appointments.people import DoctorCopy, PatientCopy
     from appointments.sheets import Sheet
-    from hms.auth import Principal
 
 _FIVE_MINUTES = 300
-_MOST_NOTES = 50
 # A sheet is one row: cancelled lines stay on it, and it must never grow towards the size limit of a row.
 _MOST_LINES = 500
 
@@ -86,26 +74,6 @@ class PatientDoubleBooked(Conflicting):
 
 class DayFull(Conflicting):
     code, detail = "DAY_FULL", "The doctor takes no more visits that day."
-
-
-class RescheduleLimit(Conflicting):
-    code, detail = "RESCHEDULE_LIMIT", "The visit has been moved as often as it may be."
-
-
-class TooLateToReschedule(Conflicting):
-    code, detail = "TOO_LATE_TO_RESCHEDULE", "It is too close to the start to move the visit."
-
-
-class TooLateToCancel(Conflicting):
-    code, detail = "TOO_LATE_TO_CANCEL", "After the start only staff may cancel."
-
-
-class TooEarlyForNoShow(Conflicting):
-    code, detail = "TOO_EARLY_FOR_NO_SHOW", "The patient may still come."
-
-
-class NotStarted(Conflicting):
-    code, detail = "NOT_STARTED", "The visit has not started."
 
 
 BOOKING_PROBLEMS = (
@@ -208,174 +176,3 @@ def _check_cap(wish: Wish) -> None:
     counting = [line for line in others if line.counts and line.day == today.day]
     if len(counting) >= wish.doctor.max_daily_appointments or len(others) >= _MOST_LINES:
         raise DayFull
-
-
-def booked(wish: Wish, clinic: Clinic, who: Principal, now: datetime) -> Appointment:
-    return Appointment(
-        appointment_id=wish.appointment_id,
-        patient_id=wish.patient.patient_id,
-        doctor_id=wish.doctor.doctor_id,
-        department=wish.doctor.department,
-        slot_start=wish.slot.start,
-        slot_end=wish.slot.end,
-        timezone=wish.doctor.timezone,
-        consultation_fee=wish.doctor.consultation_fee or clinic.consultation_fee,
-        exemption=wish.exemption,
-        history=(_step("booked", who, now),),
-        created_at=now,
-        updated_at=now,
-    )
-
-
-def recorded(
-    appointment_id: str, command: RecordAppointment, clinic: Clinic, who: Principal, now: datetime
-) -> Appointment:
-    return Appointment(
-        appointment_id=appointment_id,
-        **{name: getattr(command, name) for name in RecordAppointment.model_fields},
-        consultation_fee=clinic.consultation_fee,
-        history=(_step("recorded", who, now),),
-        historical=True,
-        updated_at=now,
-    )
-
-
-def check_reschedule(appointment: Appointment, clinic: Clinic, now: datetime) -> None:
-    """Raises the first refusal of docs/rules.md "Changing" about moving; the new slot is checked as a booking."""
-    if appointment.status is not Status.SCHEDULED or appointment.historical:
-        raise InvalidTransition(f"A visit that is {appointment.status} is not moved.")
-    if appointment.reschedule_count >= clinic.reschedules:
-        raise RescheduleLimit
-    if appointment.slot_start - now < clinic.reschedule_lead:
-        raise TooLateToReschedule
-
-
-def rescheduled(appointment: Appointment, wish: Wish, who: Principal, now: datetime) -> Appointment:
-    return _changed(
-        appointment,
-        "rescheduled",
-        who,
-        now,
-        doctor_id=wish.doctor.doctor_id,
-        department=wish.doctor.department,
-        slot_start=wish.slot.start,
-        slot_end=wish.slot.end,
-        timezone=wish.doctor.timezone,
-        exemption=wish.exemption,
-        reschedule_count=appointment.reschedule_count + 1,
-    )
-
-
-def side_of(appointment: Appointment, who: Principal, asked: Side | None) -> Side:
-    """Whose wish a cancellation is. Only staff speak for others."""
-    if _is_staff(appointment, who):
-        own = Side.DOCTOR if who.doctor_id and who.scopes["appointments:cancel_for_clinic"] == "own" else Side.PATIENT
-        return asked or own
-    if asked not in (None, Side.PATIENT):
-        raise Forbidden("Only staff cancel for the clinic or the doctor.")
-    return Side.PATIENT
-
-
-def _is_staff(appointment: Appointment, who: Principal) -> bool:
-    """A doctor who is the patient here is a patient like any other."""
-    return who.reaches("appointments:cancel_for_clinic", doctor_id=appointment.doctor_id)
-
-
-def cancelled(appointment: Appointment, command: CancelAppointment, who: Principal, now: datetime) -> Appointment:
-    side = side_of(appointment, who, command.requested_by)
-    if side is not Side.PATIENT and command.reason is None:
-        detail = "the clinic and the doctor give a reason when they cancel"
-        raise Invalid(errors=(FieldError("reason", "missing", detail),))
-    _check_status(appointment, Status.SCHEDULED, Status.CHECKED_IN)
-    if now > appointment.slot_start and not _is_staff(appointment, who):
-        raise TooLateToCancel
-    seconds = int((appointment.slot_start - now).total_seconds())
-    cancellation = Cancellation(requested_by=side, reason=command.reason, seconds_before_start=seconds)
-    return _changed(appointment, "cancelled", who, now, status=Status.CANCELLED, cancellation=cancellation)
-
-
-def checked_in(appointment: Appointment, who: Principal, now: datetime) -> Appointment:
-    _check_status(appointment, Status.SCHEDULED)
-    return _changed(appointment, "checked-in", who, now, status=Status.CHECKED_IN)
-
-
-def check_reinstate(appointment: Appointment, now: datetime) -> None:
-    """A no-show may be taken back on its clinic day only."""
-    _check_status(appointment, Status.NO_SHOW)
-    today = now.astimezone(ZoneInfo(appointment.timezone)).date()
-    if today not in hours.days_of(appointment.slot, appointment.timezone):
-        raise InvalidTransition("A no-show is taken back on the same day only.")
-
-
-def check_free_again(appointment: Appointment, sheets: Mapping[SheetId, Sheet]) -> None:
-    """Somebody may have been put into the slot of a patient who did not come."""
-    check_free(appointment.appointment_id, appointment.slot, sheets)
-
-
-def reinstated(appointment: Appointment, who: Principal, now: datetime) -> Appointment:
-    return _changed(appointment, "reinstated", who, now, status=Status.CHECKED_IN)
-
-
-def started(appointment: Appointment, who: Principal, now: datetime) -> Appointment:
-    _check_status(appointment, Status.CHECKED_IN)
-    return _changed(appointment, "started", who, now, status=Status.IN_CONSULTATION)
-
-
-_UNTIL_COMPLETE = {
-    Status.SCHEDULED: ("checked-in", "started", "completed"),
-    Status.CHECKED_IN: ("started", "completed"),
-    Status.IN_CONSULTATION: ("completed",),
-}
-
-
-def completed(appointment: Appointment, who: Principal, now: datetime) -> Appointment:
-    """A doctor may complete from SCHEDULED on: what was skipped is recorded as done by them."""
-    direct = (Status.SCHEDULED, Status.CHECKED_IN) if who.doctor_id == appointment.doctor_id else ()
-    _check_status(appointment, Status.IN_CONSULTATION, *direct)
-    if now < appointment.slot_start:
-        raise NotStarted
-    steps = tuple(_step(action, who, now) for action in _UNTIL_COMPLETE[appointment.status])
-    return appointment.model_copy(
-        update={
-            "status": Status.COMPLETED,
-            "history": appointment.history + steps,
-            "version": appointment.version + 1,
-            "updated_at": now,
-        }
-    )
-
-
-def missed(appointment: Appointment, clinic: Clinic, who: Principal, now: datetime) -> Appointment:
-    _check_status(appointment, Status.SCHEDULED)
-    if now - appointment.slot_start < clinic.no_show_grace:
-        raise TooEarlyForNoShow
-    return _changed(appointment, "no-show", who, now, status=Status.NO_SHOW)
-
-
-def noted(appointment: Appointment, text: str, who: Principal, now: datetime) -> Appointment:
-    if appointment.historical:
-        raise InvalidTransition("A visit of an older system does not change.")
-    if len(appointment.notes) >= _MOST_NOTES:
-        raise Conflicting(f"A visit takes at most {_MOST_NOTES} notes.", code="TOO_MANY_NOTES")
-    note = AppointmentNote(text=text, at=now, by=who.user_id)
-    return _changed(appointment, "noted", who, now, notes=(*appointment.notes, note))
-
-
-def _check_status(appointment: Appointment, *allowed: Status) -> None:
-    if appointment.status not in allowed or appointment.historical:
-        raise InvalidTransition(f"This cannot be done to a visit that is {appointment.status}.")
-
-
-def _changed(appointment: Appointment, action: str, who: Principal, now: datetime, **update: object) -> Appointment:
-    return appointment.model_copy(
-        update={
-            **update,
-            "history": (*appointment.history, _step(action, who, now)),
-            "version": appointment.version + 1,
-            "updated_at": now,
-        }
-    )
-
-
-def _step(action: str, who: Principal, now: datetime) -> Step:
-    return Step(action=action, at=now, by=who.user_id, roles=who.roles)

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from appointments import rules
+from appointments import changes, rules
 from appointments.clinic import clinic
 from appointments.model import (
     Appointment,
@@ -37,13 +37,13 @@ from hms.errors import Forbidden
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appointments.model import (
+    from appointments.commands import (
         BookAppointment,
         CancelAppointment,
-        Exemption,
         RecordAppointment,
         RescheduleAppointment,
     )
+    from appointments.model import Exemption
     from appointments.people import DoctorCopy, PatientCopy
     from appointments.store import Appointments, Scene
     from hms.aggregate import Stored
@@ -78,7 +78,7 @@ def book(command: BookAppointment, call: Call, appointments: Appointments, owner
         department = command.department or doctor.department
         wish = Wish(appointment_id, patient, doctor, department, command.slot, command.exemption, scene.sheets)
         rules.check_booking(wish, clinic(), call.now)
-        after = rules.booked(wish, clinic(), who, call.now)
+        after = changes.booked(wish, clinic(), who, call.now)
         fact = AppointmentBooked.of(after, exemption=after.exemption and after.exemption.kind)
         appointments.save(None, after, fact, call, scene.sheets)
         return Outcome(after)
@@ -98,14 +98,14 @@ def reschedule(
             return earlier
         before = stored.state
         call.expect(before.version)
-        rules.check_reschedule(before, clinic(), call.now)
+        changes.check_reschedule(before, clinic(), call.now)
         doctor_id = command.doctor_id or before.doctor_id
         scene = appointments.scene(appointment_id, before.patient_id, doctor_id, command.slot)
         patient, doctor = _people(scene, before.patient_id, doctor_id, appointments, owners)
         exemption = command.exemption
         wish = Wish(appointment_id, patient, doctor, before.department, command.slot, exemption, scene.sheets)
         rules.check_booking(wish, clinic(), call.now)
-        after = rules.rescheduled(before, wish, call.who, call.now)
+        after = changes.rescheduled(before, wish, call.who, call.now)
         appointments.save(stored, after, _moved(before, after, call), call, scene.sheets)
         return Outcome(after)
 
@@ -118,7 +118,7 @@ def cancel(
     """One read and one transaction: the lines leave their sheets unread."""
 
     def decide(before: Appointment) -> tuple[Appointment, Fact]:
-        after = rules.cancelled(before, command, call.who, call.now)
+        after = changes.cancelled(before, command, call.who, call.now)
         assert after.cancellation  # noqa: S101  (a cancelled visit says how)
         return after, AppointmentCancelled.of(after, **after.cancellation.model_dump())
 
@@ -135,7 +135,7 @@ def check_in(appointment_id: str, call: Call, appointments: Appointments) -> Out
         call.expect(stored.state.version)
         if stored.state.status is Status.NO_SHOW:
             return _reinstate(stored, call, appointments)
-        after = rules.checked_in(stored.state, call.who, call.now)
+        after = changes.checked_in(stored.state, call.who, call.now)
         appointments.save(stored, after, AppointmentCheckedIn.of(after), call)
         return Outcome(after)
 
@@ -144,7 +144,7 @@ def check_in(appointment_id: str, call: Call, appointments: Appointments) -> Out
 
 def start(appointment_id: str, call: Call, appointments: Appointments) -> Outcome[Appointment]:
     def decide(before: Appointment) -> tuple[Appointment, Fact]:
-        after = rules.started(before, call.who, call.now)
+        after = changes.started(before, call.who, call.now)
         return after, AppointmentStarted.of(after)
 
     return _change(appointment_id, "appointments:start", call, appointments, decide)
@@ -152,7 +152,7 @@ def start(appointment_id: str, call: Call, appointments: Appointments) -> Outcom
 
 def complete(appointment_id: str, call: Call, appointments: Appointments) -> Outcome[Appointment]:
     def decide(before: Appointment) -> tuple[Appointment, Fact]:
-        after = rules.completed(before, call.who, call.now)
+        after = changes.completed(before, call.who, call.now)
         return after, AppointmentCompleted.of(after)
 
     return _change(appointment_id, "appointments:complete", call, appointments, decide)
@@ -160,7 +160,7 @@ def complete(appointment_id: str, call: Call, appointments: Appointments) -> Out
 
 def no_show(appointment_id: str, call: Call, appointments: Appointments) -> Outcome[Appointment]:
     def decide(before: Appointment) -> tuple[Appointment, Fact]:
-        after = rules.missed(before, clinic(), call.who, call.now)
+        after = changes.missed(before, clinic(), call.who, call.now)
         return after, AppointmentNoShow.of(after)
 
     return _change(appointment_id, "appointments:no_show", call, appointments, decide)
@@ -168,7 +168,7 @@ def no_show(appointment_id: str, call: Call, appointments: Appointments) -> Outc
 
 def add_note(appointment_id: str, text: str, call: Call, appointments: Appointments) -> Outcome[Appointment]:
     def decide(before: Appointment) -> tuple[Appointment, Fact]:
-        after = rules.noted(before, text, call.who, call.now)
+        after = changes.noted(before, text, call.who, call.now)
         return after, AppointmentNoteAdded.of(after)
 
     return _change(appointment_id, "appointments:note", call, appointments, decide)
@@ -191,7 +191,7 @@ def record(command: RecordAppointment, call: Call, appointments: Appointments) -
         scene = appointments.scene(appointment_id, command.patient_id, command.doctor_id, command.slot)
         if earlier := appointments.earlier(scene.stored, appointment_id, call):
             return earlier
-        after = rules.recorded(appointment_id, command, clinic(), call.who, call.now)
+        after = changes.recorded(appointment_id, command, clinic(), call.who, call.now)
         appointments.save(None, after, AppointmentRecorded.of(after), call, scene.sheets)
         return Outcome(after)
 
@@ -220,10 +220,10 @@ def _change(
 def _reinstate(stored: Stored[Appointment], call: Call, appointments: Appointments) -> Outcome[Appointment]:
     call.who.require("appointments:reinstate")
     before = stored.state
-    rules.check_reinstate(before, call.now)
+    changes.check_reinstate(before, call.now)
     scene = appointments.scene(before.appointment_id, before.patient_id, before.doctor_id, before.slot)
-    rules.check_free_again(before, scene.sheets)
-    after = rules.reinstated(before, call.who, call.now)
+    changes.check_free_again(before, scene.sheets)
+    after = changes.reinstated(before, call.who, call.now)
     appointments.save(stored, after, AppointmentReinstated.of(after), call, scene.sheets)
     return Outcome(after)
 

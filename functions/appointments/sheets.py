@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic_core import from_json, to_json
 
 from appointments.hours import days_of
-from appointments.model import ACTIVE, Appointment, Slot, Status
+from appointments.model import (
+    ACTIVE,
+    Appointment,
+    Slot,
+    Status,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appointments import agenda, service
-from appointments.model import RecordAppointment
+from appointments.commands import RecordAppointment
 from appointments.people import DoctorCopy, PatientCopy
 from appointments.store import Appointments
 from hms import clock, ids, telemetry

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from appointments import service
-from appointments.model import (
-    Appointment,
-    BookAppointment,
-    CancelAppointment,
-    Exemption,
-    RescheduleAppointment,
-    Slot,
-)
+from appointments.commands import BookAppointment, CancelAppointment, RescheduleAppointment
+from appointments.model import Appointment, Exemption, Slot
 from appointments.people import DoctorCopy, PatientCopy
 from appointments.store import Appointments
 from hms import ids

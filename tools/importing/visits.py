@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field
 
 from appointments import hours
 from appointments.clinic import clinic
-from appointments.model import RecordAppointment, Slot, Status
+from appointments.commands import RecordAppointment
+from appointments.model import Slot, Status
 from hms.fields import Command, Instant, Line
 from tools.importing.entry import Batch
 from tools.importing.people import understood

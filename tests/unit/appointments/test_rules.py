@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments import rules
+from appointments import changes, rules
 from appointments.clinic import clinic
+from appointments.commands import CancelAppointment
 from appointments.hours import days_of, possible_days
-from appointments.model import Appointment, CancelAppointment, Side, Slot, Status
+from appointments.model import (
+    Appointment,
+    Side,
+    Slot,
+    Status,
+)
 from appointments.rules import Wish
 from appointments.sheets import Sheet, SheetId, sheets_of, text_of
 from hms import ids
@@ -365,7 +371,7 @@ def test_a_booked_visit_takes_fee_zone_and_department_from_the_doctor() -> None:
     doctor = a_doctor(consultation_fee={"amount": "750.00", "currency": "INR"})
     wish = a_wish(doctor=doctor, department="CARDIOLOGY")
 
-    visit = rules.booked(wish, clinic(), RECEPTIONIST, NOW)
+    visit = changes.booked(wish, clinic(), RECEPTIONIST, NOW)
 
     assert (visit.consultation_fee.amount, visit.timezone, visit.department) == (75000, "Asia/Kolkata", "Cardiology")
     assert [(step.action, step.by, step.roles) for step in visit.history] == [
@@ -374,18 +380,18 @@ def test_a_booked_visit_takes_fee_zone_and_department_from_the_doctor() -> None:
 
 
 def test_where_no_fee_is_set_the_clinics_holds() -> None:
-    assert rules.booked(a_wish(), clinic(), RECEPTIONIST, NOW).consultation_fee.amount == 50000
+    assert changes.booked(a_wish(), clinic(), RECEPTIONIST, NOW).consultation_fee.amount == 50000
 
 
 LATER = at("10:15")
 COMMANDS: dict[str, Callable[[Appointment, Principal], Any]] = {
-    "reschedule": lambda visit, _who: rules.check_reschedule(visit, clinic(), NOW),
-    "cancel": lambda visit, who: rules.cancelled(visit, CancelAppointment(), who, LATER),
-    "check_in": lambda visit, who: rules.checked_in(visit, who, LATER),
-    "reinstate": lambda visit, _who: rules.check_reinstate(visit, LATER),
-    "start": lambda visit, who: rules.started(visit, who, LATER),
-    "complete": lambda visit, who: rules.completed(visit, who, LATER),
-    "no_show": lambda visit, who: rules.missed(visit, clinic(), who, LATER),
+    "reschedule": lambda visit, _who: changes.check_reschedule(visit, clinic(), NOW),
+    "cancel": lambda visit, who: changes.cancelled(visit, CancelAppointment(), who, LATER),
+    "check_in": lambda visit, who: changes.checked_in(visit, who, LATER),
+    "reinstate": lambda visit, _who: changes.check_reinstate(visit, LATER),
+    "start": lambda visit, who: changes.started(visit, who, LATER),
+    "complete": lambda visit, who: changes.completed(visit, who, LATER),
+    "no_show": lambda visit, who: changes.missed(visit, clinic(), who, LATER),
 }
 ALLOWED = {
     ("SCHEDULED", "reschedule"),
@@ -417,7 +423,7 @@ def test_a_doctor_completes_from_scheduled_on(status: Status, command: str) -> N
 
 
 def test_only_the_doctor_of_the_visit_skips_steps() -> None:
-    assert refusal(lambda: rules.completed(an_appointment(), ANOTHER_DOCTOR, LATER)) == "INVALID_TRANSITION"
+    assert refusal(lambda: changes.completed(an_appointment(), ANOTHER_DOCTOR, LATER)) == "INVALID_TRANSITION"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -426,43 +432,43 @@ def test_history_of_an_older_system_never_changes(status: Status, command: str) 
     old = an_appointment(status=status, historical=True)
 
     assert refusal(lambda: COMMANDS[command](old, THE_DOCTOR)) in ("INVALID_TRANSITION", "INVALID")
-    assert refusal(lambda: rules.noted(old, "late", THE_DOCTOR, NOW)) == "INVALID_TRANSITION"
+    assert refusal(lambda: changes.noted(old, "late", THE_DOCTOR, NOW)) == "INVALID_TRANSITION"
 
 
 @pytest.mark.parametrize(("count", "code"), [(0, None), (1, None), (2, "RESCHEDULE_LIMIT")])
 def test_a_visit_is_moved_twice_at_most(count: int, code: str | None) -> None:
     visit = an_appointment(reschedule_count=count)
 
-    assert refusal(lambda: rules.check_reschedule(visit, clinic(), NOW)) == code
+    assert refusal(lambda: changes.check_reschedule(visit, clinic(), NOW)) == code
 
 
 def test_a_visit_is_moved_an_hour_before_its_start_at_the_latest() -> None:
     visit = an_appointment()
     hour_before = visit.slot_start - timedelta(hours=1)
 
-    assert refusal(lambda: rules.check_reschedule(visit, clinic(), hour_before)) is None
-    assert refusal(lambda: rules.check_reschedule(visit, clinic(), hour_before + SECOND)) == "TOO_LATE_TO_RESCHEDULE"
+    assert refusal(lambda: changes.check_reschedule(visit, clinic(), hour_before)) is None
+    assert refusal(lambda: changes.check_reschedule(visit, clinic(), hour_before + SECOND)) == "TOO_LATE_TO_RESCHEDULE"
 
 
 def test_of_several_refusals_to_move_the_first_answers() -> None:
     visit = an_appointment(reschedule_count=2, status="CHECKED_IN")
     scheduled = visit.model_copy(update={"status": Status.SCHEDULED})
 
-    assert refusal(lambda: rules.check_reschedule(visit, clinic(), visit.slot_end)) == "INVALID_TRANSITION"
-    assert refusal(lambda: rules.check_reschedule(scheduled, clinic(), visit.slot_end)) == "RESCHEDULE_LIMIT"
+    assert refusal(lambda: changes.check_reschedule(visit, clinic(), visit.slot_end)) == "INVALID_TRANSITION"
+    assert refusal(lambda: changes.check_reschedule(scheduled, clinic(), visit.slot_end)) == "RESCHEDULE_LIMIT"
 
 
 def test_a_moved_visit_loses_the_exemption_that_its_old_slot_needed() -> None:
     visit = an_appointment(exemption=WALK_IN)
 
-    moved = rules.rescheduled(visit, a_wish(a_slot("11:00")), RECEPTIONIST, NOW)
+    moved = changes.rescheduled(visit, a_wish(a_slot("11:00")), RECEPTIONIST, NOW)
 
     assert (moved.exemption, moved.reschedule_count, moved.version) == (None, 1, 2)
 
 
 def cancelling(who: Principal, now: datetime, status: str = "SCHEDULED", **asked: Any) -> str | None:
     command = CancelAppointment.model_validate(asked)
-    return refusal(lambda: rules.cancelled(an_appointment(status=status), command, who, now))
+    return refusal(lambda: changes.cancelled(an_appointment(status=status), command, who, now))
 
 
 def test_a_patient_cancels_up_to_the_start() -> None:
@@ -508,12 +514,12 @@ def test_a_doctor_who_is_the_patient_is_a_patient_like_any_other() -> None:
     ],
 )
 def test_a_cancellation_is_somebodys_wish(who: Principal, asked: Side | None, side: Side) -> None:
-    assert rules.side_of(an_appointment(), who, asked) is side
+    assert changes.side_of(an_appointment(), who, asked) is side
 
 
 def test_a_cancellation_says_how_long_before_the_start_it_came() -> None:
-    two_hours = rules.cancelled(an_appointment(), CancelAppointment(), THE_PATIENT, at("08:00"))
-    after_start = rules.cancelled(an_appointment(), CancelAppointment(), RECEPTIONIST, at("10:01"))
+    two_hours = changes.cancelled(an_appointment(), CancelAppointment(), THE_PATIENT, at("08:00"))
+    after_start = changes.cancelled(an_appointment(), CancelAppointment(), RECEPTIONIST, at("10:01"))
 
     assert two_hours.cancellation
     assert two_hours.cancellation.seconds_before_start == 7200
@@ -524,16 +530,16 @@ def test_a_cancellation_says_how_long_before_the_start_it_came() -> None:
 def test_a_no_show_is_one_from_fifteen_minutes_after_the_start() -> None:
     quarter_past = a_slot().start + 15 * MINUTE
 
-    assert rules.missed(an_appointment(), clinic(), RECEPTIONIST, quarter_past).status == "NO_SHOW"
-    early = refusal(lambda: rules.missed(an_appointment(), clinic(), RECEPTIONIST, quarter_past - SECOND))
+    assert changes.missed(an_appointment(), clinic(), RECEPTIONIST, quarter_past).status == "NO_SHOW"
+    early = refusal(lambda: changes.missed(an_appointment(), clinic(), RECEPTIONIST, quarter_past - SECOND))
     assert early == "TOO_EARLY_FOR_NO_SHOW"
 
 
 def test_nothing_is_completed_before_its_start() -> None:
     visit, start = an_appointment(status="IN_CONSULTATION"), a_slot().start
 
-    assert rules.completed(visit, ADMINISTRATOR, start).status == "COMPLETED"
-    assert refusal(lambda: rules.completed(visit, ADMINISTRATOR, start - SECOND)) == "NOT_STARTED"
+    assert changes.completed(visit, ADMINISTRATOR, start).status == "COMPLETED"
+    assert refusal(lambda: changes.completed(visit, ADMINISTRATOR, start - SECOND)) == "NOT_STARTED"
 
 
 @pytest.mark.parametrize(
@@ -545,7 +551,7 @@ def test_nothing_is_completed_before_its_start() -> None:
     ],
 )
 def test_the_steps_that_a_doctor_skips_are_recorded(status: str, steps: list[str]) -> None:
-    visit = rules.completed(an_appointment(status=status), THE_DOCTOR, LATER)
+    visit = changes.completed(an_appointment(status=status), THE_DOCTOR, LATER)
 
     assert [step.action for step in visit.history] == steps
     assert {step.by for step in visit.history} == {"user-doctor"}
@@ -562,28 +568,28 @@ def test_the_steps_that_a_doctor_skips_are_recorded(status: str, steps: list[str
     ],
 )
 def test_a_no_show_is_taken_back_on_its_clinic_day_only(now: datetime, code: str | None) -> None:
-    assert refusal(lambda: rules.check_reinstate(an_appointment(status="NO_SHOW"), now)) == code
+    assert refusal(lambda: changes.check_reinstate(an_appointment(status="NO_SHOW"), now)) == code
 
 
 def test_the_clinic_day_is_that_of_the_doctors_zone() -> None:
     visit = an_appointment(a_slot("17:00", zone="America/New_York"), status="NO_SHOW", timezone="America/New_York")
 
-    assert refusal(lambda: rules.check_reinstate(visit, at("23:59", zone="America/New_York"))) is None
+    assert refusal(lambda: changes.check_reinstate(visit, at("23:59", zone="America/New_York"))) is None
     midnight = at("00:00", DAY + DAYS, "America/New_York")
-    assert refusal(lambda: rules.check_reinstate(visit, midnight)) == "INVALID_TRANSITION"
+    assert refusal(lambda: changes.check_reinstate(visit, midnight)) == "INVALID_TRANSITION"
 
 
 def test_a_visit_takes_fifty_notes() -> None:
     visit = an_appointment()
     for _ in range(50):
-        visit = rules.noted(visit, "again", RECEPTIONIST, NOW)
+        visit = changes.noted(visit, "again", RECEPTIONIST, NOW)
 
     assert len(visit.notes) == 50
-    assert refusal(lambda: rules.noted(visit, "once too often", RECEPTIONIST, NOW)) == "TOO_MANY_NOTES"
+    assert refusal(lambda: changes.noted(visit, "once too often", RECEPTIONIST, NOW)) == "TOO_MANY_NOTES"
 
 
 def test_every_change_raises_the_version_and_says_who_and_when() -> None:
-    visit = rules.checked_in(an_appointment(), RECEPTIONIST, LATER)
+    visit = changes.checked_in(an_appointment(), RECEPTIONIST, LATER)
 
     assert (visit.version, visit.updated_at) == (2, LATER)
     step = visit.history[-1]

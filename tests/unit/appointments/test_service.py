@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments import service
-from appointments.model import RecordAppointment, Side
+from appointments.commands import RecordAppointment
+from appointments.model import Side
 from hms.errors import Forbidden, Problem
 from tests.support.appointments import (
     ADMINISTRATOR,
