@@ -67,8 +67,8 @@ contract: setup ## template, events, API documents and layout
 integration: setup ## one part against its engine
 	@$(PYTEST) -n auto tests/integration
 
-e2e: setup ## over HTTP on an instance of its own; ENDPOINT_URL=… uses the emulator there
-	@ENDPOINT_URL=$(ENDPOINT_URL) $(PYTEST) tests/e2e
+e2e: setup ## over HTTP, and the table on its engine; ENDPOINT_URL=… uses the emulator there
+	@ENDPOINT_URL=$(ENDPOINT_URL) $(PYTEST) -n 2 tests/e2e tests/integration/test_table.py
 
 test: lint types ## everything: lint, types, unit, contract, integration, e2e
 	@$(PYTEST) -n auto tests
