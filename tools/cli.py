@@ -112,6 +112,20 @@ def prove(
         raise typer.Exit(1)
 
 
+@app.command("invoke-samples")
+def invoke_samples(
+    *,
+    endpoint_url: Annotated[
+        str, typer.Option(help="an emulator that containers reach too; else one is started on Docker's bridge")
+    ] = "",
+) -> None:
+    """Run every function in its container with `sam local invoke` and check what it answers to its sample."""
+    from tools import invoke
+
+    if not invoke.samples_on(endpoint_url):
+        raise typer.Exit(1)
+
+
 @app.command()
 def imports() -> None:
     """Check the import contracts over every domain."""
@@ -163,13 +177,14 @@ def bench() -> None:
 
 
 def main() -> None:
+    from tools.containers import ContainerError
     from tools.emulator import EmulatorError
     from tools.importing.stopped import ImportStopped
     from tools.system import DeployError
 
     try:
         app()
-    except (EmulatorError, DeployError, ImportStopped) as error:
+    except (EmulatorError, ContainerError, DeployError, ImportStopped) as error:
         typer.secho(f"hms: {error}", err=True, fg="red")
         sys.exit(1)
 

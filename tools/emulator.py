@@ -1,4 +1,4 @@
-"""A MiniStack of our own: started on 127.0.0.1, its state in one folder, stopped so that the state is saved."""
+"""A MiniStack of our own: on one address of this machine, its state in one folder, which it saves when stopped."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+LOOPBACK = "127.0.0.1"
 START_SECONDS = 180
 STOP_SECONDS = 60
 # All that a function should inherit from the operator's shell, since MiniStack hands its environment down.
@@ -35,10 +36,11 @@ class MiniStack:
     port: int
     home: Path
     persistent: bool = True
+    address: str = LOOPBACK
 
     @property
     def endpoint_url(self) -> str:
-        return f"http://localhost:{self.port}"
+        return f"http://{'localhost' if self.address == LOOPBACK else self.address}:{self.port}"
 
     @property
     def log(self) -> Path:
@@ -58,7 +60,7 @@ class MiniStack:
 
     def require_port(self) -> None:
         """Raises EmulatorError when something else has the port."""
-        if _taken(self.port):
+        if _taken(self.address, self.port):
             message = f"port {self.port} is taken by another program; stop it, or choose a port with HMS_PORT"
             raise EmulatorError(message)
 
@@ -95,7 +97,9 @@ class MiniStack:
     def _environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         switches = {"IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "LOG_LEVEL": "WARNING"}
-        place = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(self.port), "TMPDIR": str(self.home / "tmp")}
+        place = {"BIND_HOST": self.address, "GATEWAY_PORT": str(self.port), "TMPDIR": str(self.home / "tmp")}
+        # Its functions reach it at 127.0.0.1 unless told otherwise.
+        place["AWS_ENDPOINT_URL"] = f"http://{self.address}:{self.port}"
         return inherited | switches | place | (self._storage() if self.persistent else {})
 
     def _storage(self) -> dict[str, str]:
@@ -136,16 +140,16 @@ def mend_stream_positions(state: Path) -> None:
     shutil.move(replacement, saved)
 
 
-def free_port() -> int:
+def free_port(address: str = LOOPBACK) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((address, 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _taken(port: int) -> bool:
+def _taken(address: str, port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((address, port)) == 0
 
 
 def _is_ministack(pid: int) -> bool:
