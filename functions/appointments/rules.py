@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from appointments.sheets import Sheet
 
 _FIVE_MINUTES = 300
-# A sheet is one row: cancelled lines stay on it, and it must never grow towards the size limit of a row.
-_MOST_LINES = 500
 
 
 class AppointmentNotFound(NotFound):
@@ -174,5 +172,5 @@ def _check_cap(wish: Wish) -> None:
     today = SheetId(f"doctor#{wish.doctor.doctor_id}", hours.days_of(wish.slot, wish.doctor.timezone)[0])
     others = [line for line in wish.sheets[today].lines if line.appointment_id != wish.appointment_id]
     counting = [line for line in others if line.counts and line.day == today.day]
-    if len(counting) >= wish.doctor.max_daily_appointments or len(others) >= _MOST_LINES:
+    if len(counting) >= wish.doctor.max_daily_appointments:
         raise DayFull

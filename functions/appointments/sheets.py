@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hms.rows import Item
 
 _FREES_THE_DOCTOR = frozenset({Status.CANCELLED, Status.NO_SHOW})
+MOST_CANCELLED = 100
 _ORDINARY, _HISTORICAL, _EXEMPT = 0, 1, 2
 
 
@@ -98,6 +99,19 @@ def text_of(appointment: Appointment, owner: str) -> str:
     day = days_of(appointment.slot, appointment.timezone)[0].isoformat()
     line = [start, end, appointment.status, other, appointment.department, kind, day]
     return to_json(line).decode()
+
+
+def thinned(entries: Mapping[str, str]) -> dict[str, str]:
+    """Entries with the most recently started hundred of the cancelled lines.
+
+    A sheet is one row of limited size. All other lines are bounded by the length of a day, so booking and cancelling
+    over and over never fills it; a cancelled visit that is let go here is still there by its id.
+    """
+    if len(entries) <= MOST_CANCELLED:
+        return dict(entries)
+    cancelled = [name for name, text in entries.items() if line_of(name, text).status is Status.CANCELLED]
+    surplus = set(sorted(cancelled, key=lambda name: entries[name])[:-MOST_CANCELLED])
+    return {name: text for name, text in entries.items() if name not in surplus}
 
 
 def line_of(appointment_id: str, text: str) -> Line:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from appointments.hours import days_of, possible_days
 from appointments.model import Appointment
 from appointments.people import DoctorCopy, PatientCopy
-from appointments.sheets import Sheet, SheetId, sheet_of, sheets_of, text_of
+from appointments.sheets import Sheet, SheetId, sheet_of, sheets_of, text_of, thinned
 from hms.aggregate import Aggregates, Stored
 from hms.rows import Amend, Conflict, Insert, Item, Key, Query, Refresh, Replace
 
@@ -76,7 +76,10 @@ class Appointments(Aggregates[Appointment]):
         """
         changes = self.changes(after.appointment_id, before, after, fact, call)
         standing = sheets_of(after)
-        changes += [_line_change(after, one, sheets[one] if sheets else None) for one in standing]
+        if sheets:
+            changes += [_sheet_change(after, sheets[one]) for one in standing]
+        else:
+            changes += [_line_change(after, one) for one in standing if not _same_line(before, after, one)]
         left = set(sheets_of(before.state)) - set(standing) if before else set()
         changes += [Amend(_sheet_key(one), drop=[after.appointment_id]) for one in sorted(left)]
         self.table.commit(changes)
@@ -142,15 +145,21 @@ def _sheet(item: Item) -> Sheet:
     return sheet_of(SheetId(item.pk, date.fromisoformat(item.sk.removeprefix("day#"))), item)
 
 
-def _line_change(appointment: Appointment, sheet_id: SheetId, sheet: Sheet | None) -> Change:
-    line = {appointment.appointment_id: text_of(appointment, sheet_id.owner)}
-    if sheet is None:
-        return Amend(_sheet_key(sheet_id), put=line)
+def _same_line(before: Stored[Appointment] | None, after: Appointment, sheet_id: SheetId) -> bool:
+    return before is not None and text_of(before.state, sheet_id.owner) == text_of(after, sheet_id.owner)
+
+
+def _line_change(appointment: Appointment, sheet_id: SheetId) -> Change:
+    return Amend(_sheet_key(sheet_id), put={appointment.appointment_id: text_of(appointment, sheet_id.owner)})
+
+
+def _sheet_change(appointment: Appointment, sheet: Sheet) -> Change:
+    line = {appointment.appointment_id: text_of(appointment, sheet.id.owner)}
     item = Item(
-        *_sheet_key(sheet_id),
+        *_sheet_key(sheet.id),
         version=sheet.version + 1,
-        entries={**sheet.entries, **line},
-        by_a=_on_day(sheet_id) if sheet_id.owner.startswith("doctor#") else None,
+        entries=thinned({**sheet.entries, **line}),
+        by_a=_on_day(sheet.id) if sheet.id.owner.startswith("doctor#") else None,
     )
     return Replace(item) if sheet.version else Insert(item)
 

@@ -53,12 +53,8 @@ def test_a_function_states_its_limits_and_is_traced_by_the_platform(name: str) -
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_names_itself_in_logs_and_metrics(name: str) -> None:
-    variables = of_type("AWS::Lambda::Function")[name]["Environment"]["Variables"]
-
-    assert {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL", "STAGE"} <= set(
-        variables
-    )
+def test_a_function_knows_its_stage(name: str) -> None:
+    assert of_type("AWS::Lambda::Function")[name]["Environment"]["Variables"]["STAGE"] == {"Ref": "Stage"}
 
 
 def test_only_the_parameter_brings_the_test_layer() -> None:

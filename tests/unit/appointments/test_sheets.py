@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from appointments.model import Status
-from appointments.sheets import Line, SheetId, line_of, sheet_of, sheets_of, text_of
+from appointments.sheets import MOST_CANCELLED, Line, SheetId, line_of, sheet_of, sheets_of, text_of
 from hms.rows import Item
 from tests.support.appointments import (
     DAY,
@@ -121,3 +121,21 @@ def test_a_cancelled_line_stays_and_a_moved_one_leaves(desk: Desk) -> None:
 
     assert lines(desk, DOCTORS) == {cancelled: Status.CANCELLED}
     assert lines(desk, DOCTORS, tomorrow) == {moved: Status.SCHEDULED}
+
+
+def test_booking_and_cancelling_over_and_over_never_fills_a_day() -> None:
+    desk = Desk()
+    visits: list[str] = []
+    for _ in range(MOST_CANCELLED + 20):
+        visits.append(desk.visit())
+        desk.cancel(visits[-1])
+
+    standing = desk.visit()
+
+    sheets = [item for key, item in desk.table.items.items() if key.sk == f"day#{DAY}"]
+    assert len(sheets) == 2
+    for sheet in sheets:
+        assert standing in (sheet.entries or {})
+        assert len(sheet.entries or {}) <= MOST_CANCELLED + 1
+    assert all(desk.read(visit).status is Status.CANCELLED for visit in visits)
+    assert all(desk.note(visit).notes for visit in visits)
