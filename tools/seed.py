@@ -1,13 +1,13 @@
 """Fills a hospital on this machine with demo people, and may be run again: everything is made once.
 
 What depends on the day counts from the day of the first run, which is when the demo administrator was let in.
+One call at a time: MiniStack starts an interpreter for every call that overlaps another, which takes longer than to wait.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -23,7 +23,7 @@ from tools.progress import step
 from tools.system import DeployError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from tools.demo import Doctor, Patient
     from tools.system import System
@@ -35,8 +35,6 @@ _HERE = {"localhost", "127.0.0.1"}
 _PAST_DAYS, _DAYS = 28, 7
 _OUTCOMES = ("COMPLETED", "COMPLETED", "COMPLETED", "CANCELLED", "COMPLETED", "NO_SHOW")
 _RECORDS_A_CALL = 20
-# MiniStack runs one interpreter for each call at a time.
-_AT_A_TIME = 2
 _TRIES = 6
 _REFUSED = {409, 422}
 
@@ -53,17 +51,17 @@ def seed(system: System) -> list[Made]:
         with step("Demo administrator"):
             first_day = desk.open()
         with step("Demo doctors") as current:
-            doctors = desk.each(desk.doctor, DOCTORS)
+            doctors = [desk.doctor(doctor) for doctor in DOCTORS]
             current.outcome = f"{len(doctors)} in {len(FEES)} departments"
         with step("Demo patients") as current:
-            patients = desk.each(desk.patient, PATIENTS)
+            patients = [desk.patient(patient) for patient in PATIENTS]
             current.outcome = str(len(patients))
         with step("Demo users") as current:
             logins = desk.logins(patients[0], doctors[0])
             current.outcome = "one for each role"
         with step("Demo visits") as current:
             past = desk.record(list(past_visits(first_day, patients, doctors)))
-            coming = desk.each(desk.book, list(coming_visits(first_day, patients, doctors)))
+            coming = [desk.book(visit) for visit in coming_visits(first_day, patients, doctors)]
             current.outcome = f"{past} past, {sum(coming)} to come"
     return logins
 
@@ -88,10 +86,6 @@ class Desk:
         token = self._sent("POST", "/v1/auth/login", credentials).json()["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
         return datetime.fromisoformat(administrator["created_at"]).astimezone(ZONE).date()
-
-    def each[Given, Result](self, make: Callable[[Given], Result], given: Iterable[Given]) -> list[Result]:
-        with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            return list(pool.map(make, given))
 
     def doctor(self, doctor: Doctor) -> Made:
         email = _address(doctor.name)
