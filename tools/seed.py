@@ -1,7 +1,7 @@
 """Fills a hospital on this machine with demo people, and may be run again: everything is made once.
 
 What depends on the day counts from the day of the first run, which is when the demo administrator was let in.
-One call at a time: MiniStack starts an interpreter for every call that overlaps another, which takes longer than to wait.
+One call at a time: MiniStack starts an interpreter for every call that overlaps another, which takes longer.
 """
 
 from __future__ import annotations
