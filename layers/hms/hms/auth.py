@@ -23,6 +23,8 @@ PUBLISHED = Key("published", "keys")
 _FRESH_SECONDS = 30
 _KEPT_TOKENS = 512
 _LONGEST_TOKEN = 4096
+# Which roles give a link its meaning: a former doctor who is still linked reaches nothing as a doctor.
+_LINKED = {"patient_id": {"patient", "guardian"}, "doctor_id": {"doctor"}}
 _CLAIMS: dict[str, type] = {"sub": str, "sid": str, "roles": list, "exp": int}
 
 
@@ -86,8 +88,7 @@ class Verifier:
             user_id=claims["sub"],
             roles=roles,
             session_id=claims["sid"],
-            patient_id=claims.get("patient_id"),
-            doctor_id=claims.get("doctor_id"),
+            **{name: claims.get(name) for name, needed in _LINKED.items() if needed.intersection(roles)},
             scopes=policy.scopes(roles),
         )
 

@@ -84,6 +84,24 @@ def test_a_token_of_ours_says_who_is_calling(verifier: Verifier) -> None:
     assert who.scopes == {"visits:read": "own"}
 
 
+@pytest.mark.parametrize(
+    ("roles", "links"),
+    [
+        (["patient"], ("patient-1", None)),
+        (["guardian"], ("patient-1", None)),
+        (["doctor"], (None, "doctor-1")),
+        (["doctor", "patient"], ("patient-1", "doctor-1")),
+        (["receptionist"], (None, None)),
+    ],
+)
+def test_a_link_is_worth_nothing_without_its_role(
+    verifier: Verifier, roles: list[str], links: tuple[str | None, str | None]
+) -> None:
+    who = principal(verifier, token(roles=roles, patient_id="patient-1", doctor_id="doctor-1"))
+
+    assert (who.patient_id, who.doctor_id) == links
+
+
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Basic YTpi", "Token x"])
 def test_without_a_bearer_token_nobody_is_known(verifier: Verifier, authorization: str | None) -> None:
     with pytest.raises(Unauthenticated):
