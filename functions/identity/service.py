@@ -81,7 +81,7 @@ def log_out(command: LogOut, call: Call, desk: Desk) -> None:
     """Ends the session that asks, and the one whose refresh token is given if it is the same user's."""
     ended = {call.who.session_id}
     given = RefreshToken.parse(command.refresh_token.get_secret_value()) if command.refresh_token else None
-    if given and given.user_id == call.who.user_id:
+    if given and given.user_id == call.who.user_id and _was_issued(given, desk):
         ended.add(given.session_id)
     _end(call.who.user_id, sorted(ended), call, desk)
 
@@ -123,6 +123,12 @@ def check_same_password(password: Password, credential: Kept[Credential] | None)
 def end_sessions(user: User, call: Call, desk: Desk) -> None:
     """What is left of sessions that the user's epoch has ended: tokens that are out, rows."""
     _end(user.user_id, desk.sessions.over(user), call, desk)
+
+
+def _was_issued(token: RefreshToken, desk: Desk) -> bool:
+    """A made-up token names any session, and every revocation is a line in the one row that all verifiers read."""
+    session = desk.sessions.seat(token.user_id, token.session_id).session
+    return session is not None and token.hash in (session.state.current, session.state.previous)
 
 
 def _known(email: str, door: Door, guess: Password, now: datetime, desk: Desk) -> User:

@@ -13,6 +13,7 @@ from identity.model import ChangePassword, LogOut, Published, Tokens, UpdateUser
 from identity.rules import AccountInactive, AccountLocked, InvalidCredentials, SessionRevoked
 from identity.signing import KmsKey
 from identity.store import attempts_key
+from identity.tokens import RefreshToken
 from tests.support.identity import ADMINISTRATOR, AUDIENCE, EMAIL, PASSWORD, FakeKms, Office
 
 if TYPE_CHECKING:
@@ -356,6 +357,20 @@ def test_nobody_ends_somebody_elses_session(office: Office) -> None:
     log_out(office, mine, theirs.refresh_token)
 
     office.refresh(theirs.refresh_token)
+
+
+@pytest.mark.parametrize("session_id", ["01930d2a-6f00-7000-8000-00000000dead", None])
+def test_a_made_up_refresh_token_ends_no_session(office: Office, session_id: str | None) -> None:
+    office.user("ravi@example.com")
+    mine, theirs = office.log_in(), office.log_in("ravi@example.com")
+    named = session_id or office.principal(theirs.access_token).session_id
+    forged = RefreshToken(office.principal(mine.access_token).user_id, named, bytes(32))
+
+    log_out(office, mine, forged.text)
+
+    office.principal(theirs.access_token)
+    revoked = Published.model_validate_json(office.table.items[PUBLISHED].body or "").revoked
+    assert named not in revoked
 
 
 def test_revocations_are_dropped_once_nothing_could_be_revoked_by_them(office: Office) -> None:
