@@ -145,7 +145,7 @@ class Api:
         route = self.routes.get((event["httpMethod"], event["resource"]))
         try:
             response = self._answered(route, event, headers, correlation_id)
-            proxied = _proxied(response, headers, correlation_id)
+            proxied = _unless_known(_proxied(response, headers, correlation_id), event, headers)
         except Exception as error:  # noqa: BLE001  (the last line of defence: a fault is told, not thrown)
             problem = self._refusal(error, correlation_id)
             proxied = _proxied(_problem(problem, event, correlation_id), headers, correlation_id)
@@ -244,7 +244,12 @@ def _proxied(response: Response, headers: Mapping[str, str], correlation_id: str
         "Cache-Control": "no-store",
         **response.headers,
     }
-    status = response.status
-    if status == 200 and headers.get("if-none-match") == out.get("ETag", ""):  # noqa: PLR2004
-        status, body = 304, ""
-    return {"statusCode": status, "headers": out, "body": body, "isBase64Encoded": False}
+    return {"statusCode": response.status, "headers": out, "body": body, "isBase64Encoded": False}
+
+
+def _unless_known(proxied: dict[str, Any], event: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """304 to who reads what they have already; never to a command, whose answer says what it did."""
+    etag = proxied["headers"].get("ETag")
+    if event["httpMethod"] == "GET" and etag and headers.get("if-none-match") == etag:
+        return proxied | {"statusCode": 304, "body": ""}
+    return proxied

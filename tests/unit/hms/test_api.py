@@ -153,6 +153,20 @@ def test_who_has_the_present_version_is_told_so_and_no_more() -> None:
     assert older.status == 200
 
 
+def test_a_command_says_what_it_did_whatever_the_caller_has() -> None:
+    app = api(lambda _call: answer(thing(3)))
+
+    done = sent(
+        app,
+        *RENAME,
+        {"name": "Asha"},
+        path={"thing_id": THING_ID},
+        headers={"Authorization": "Bearer administrator", "If-None-Match": '"3"'},
+    )
+
+    assert (done.status, done.json["version"]) == (200, 3)
+
+
 @pytest.mark.parametrize(
     ("error", "status", "code", "retry"),
     [
