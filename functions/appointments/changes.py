@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from pydantic_core import to_json
+
 from appointments import hours, rules
 from appointments.commands import RecordAppointment
 from appointments.model import Appointment, AppointmentNote, Cancellation, Side, Status, Step
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from hms.auth import Principal
 
 _MOST_NOTES = 50
+# A visit is one row of at most 400 KB with all its notes, and letters outside ASCII take up to four bytes.
+_MOST_NOTE_BYTES = 200_000
 
 
 class RescheduleLimit(Conflicting):
@@ -83,7 +87,10 @@ def check_reschedule(appointment: Appointment, clinic: Clinic, now: datetime) ->
         raise TooLateToReschedule
 
 
-def rescheduled(appointment: Appointment, wish: Wish, who: Principal, now: datetime) -> Appointment:
+def rescheduled(appointment: Appointment, wish: Wish, clinic: Clinic, who: Principal, now: datetime) -> Appointment:
+    """The fee stays as booked; with another doctor it is that doctor's."""
+    other = wish.doctor.doctor_id != appointment.doctor_id
+    fee = wish.doctor.consultation_fee or clinic.consultation_fee
     return _changed(
         appointment,
         "rescheduled",
@@ -94,6 +101,7 @@ def rescheduled(appointment: Appointment, wish: Wish, who: Principal, now: datet
         slot_start=wish.slot.start,
         slot_end=wish.slot.end,
         timezone=wish.doctor.timezone,
+        consultation_fee=fee if other else appointment.consultation_fee,
         exemption=wish.exemption,
         reschedule_count=appointment.reschedule_count + 1,
     )
@@ -190,6 +198,8 @@ def noted(appointment: Appointment, text: str, who: Principal, now: datetime) ->
         raise InvalidTransition("A visit of an older system does not change.")
     if len(appointment.notes) >= _MOST_NOTES:
         raise Conflicting(f"A visit takes at most {_MOST_NOTES} notes.", code="TOO_MANY_NOTES")
+    if sum(len(to_json(one)) for one in (text, *(note.text for note in appointment.notes))) > _MOST_NOTE_BYTES:
+        raise Conflicting("The notes of this visit are as long as they may be.", code="TOO_MANY_NOTES")
     note = AppointmentNote(text=text, at=now, by=who.user_id)
     return _changed(appointment, "noted", who, now, notes=(*appointment.notes, note))
 

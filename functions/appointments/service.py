@@ -105,7 +105,7 @@ def reschedule(
         exemption = command.exemption
         wish = Wish(appointment_id, patient, doctor, before.department, command.slot, exemption, scene.sheets)
         rules.check_booking(wish, clinic(), call.now)
-        after = changes.rescheduled(before, wish, call.who, call.now)
+        after = changes.rescheduled(before, wish, clinic(), call.who, call.now)
         appointments.save(stored, after, _moved(before, after, call), call, scene.sheets)
         return Outcome(after)
 

@@ -461,7 +461,7 @@ def test_of_several_refusals_to_move_the_first_answers() -> None:
 def test_a_moved_visit_loses_the_exemption_that_its_old_slot_needed() -> None:
     visit = an_appointment(exemption=WALK_IN)
 
-    moved = changes.rescheduled(visit, a_wish(a_slot("11:00")), RECEPTIONIST, NOW)
+    moved = changes.rescheduled(visit, a_wish(a_slot("11:00")), clinic(), RECEPTIONIST, NOW)
 
     assert (moved.exemption, moved.reschedule_count, moved.version) == (None, 1, 2)
 
@@ -586,6 +586,25 @@ def test_a_visit_takes_fifty_notes() -> None:
 
     assert len(visit.notes) == 50
     assert refusal(lambda: changes.noted(visit, "once too often", RECEPTIONIST, NOW)) == "TOO_MANY_NOTES"
+
+
+def test_notes_in_any_script_leave_room_in_the_row() -> None:
+    visit = an_appointment()
+    for _ in range(16):
+        visit = changes.noted(visit, "न" * 4000, RECEPTIONIST, NOW)
+
+    assert refusal(lambda: changes.noted(visit, "न" * 4000, RECEPTIONIST, NOW)) == "TOO_MANY_NOTES"
+    assert changes.noted(visit, "short", RECEPTIONIST, NOW).notes[-1].text == "short"
+
+
+@pytest.mark.parametrize(("doctor_id", "fee"), [(DOCTOR, 50000), (OTHER_DOCTOR, 90000)])
+def test_a_visit_keeps_its_fee_until_it_moves_to_another_doctor(doctor_id: str, fee: int) -> None:
+    doctor = a_doctor(doctor_id, consultation_fee={"amount": "900.00", "currency": "INR"})
+    wish = a_wish(a_slot("11:00"), doctor=doctor)
+
+    moved = changes.rescheduled(an_appointment(), wish, clinic(), RECEPTIONIST, NOW)
+
+    assert moved.consultation_fee.amount == fee
 
 
 def test_every_change_raises_the_version_and_says_who_and_when() -> None:
