@@ -70,14 +70,14 @@ def _general(route: Route) -> Iterator[type[errors.Problem]]:
     if route.body or route.query:
         yield errors.Invalid
     if route.body:
-        yield from (errors.Malformed, errors.TooLarge, errors.UnsupportedMediaType)
+        yield from (errors.TooLarge, errors.UnsupportedMediaType)
     yield from _of_keys(route)
 
 
 def _of_keys(route: Route) -> Iterator[type[errors.Problem]]:
     if route.method == "GET":
         return
-    yield errors.IdempotencyKeyReused
+    yield from (errors.IdempotencyKeyReused, errors.Malformed)
     if route.key_required:
         yield errors.IdempotencyKeyRequired
     if "{" in route.path:
