@@ -25,6 +25,9 @@ START_SECONDS = 180
 STOP_SECONDS = 60
 # All that a function should inherit from the operator's shell, since MiniStack hands its environment down.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
+# A running function holds a thread and each call it makes needs another: with its default of 64, MiniStack stands
+# still when 64 functions run at once.
+THREADS = 512
 
 
 class EmulatorError(Exception):
@@ -97,6 +100,7 @@ class MiniStack:
     def _environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         switches = {"IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "LOG_LEVEL": "WARNING"}
+        switches["MINISTACK_WORKER_THREADS"] = str(THREADS)
         place = {"BIND_HOST": self.address, "GATEWAY_PORT": str(self.port), "TMPDIR": str(self.home / "tmp")}
         # Its functions reach it at 127.0.0.1 unless told otherwise.
         place["AWS_ENDPOINT_URL"] = f"http://{self.address}:{self.port}"
