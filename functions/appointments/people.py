@@ -10,7 +10,7 @@ from hms.money import Money
 
 
 class PatientCopy(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     patient_id: str
     version: int
@@ -23,7 +23,7 @@ class PatientCopy(BaseModel):
 class Period(BaseModel):
     """A stretch of a working day in local time, cut into slots of `slot_duration` minutes."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     start: time
     end: time
@@ -37,7 +37,7 @@ class WeeklyPeriod(Period):
 class Override(BaseModel):
     """A date with periods of its own; none at all means a day off."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     date: date
     periods: tuple[Period, ...] = ()
@@ -46,14 +46,14 @@ class Override(BaseModel):
 class Leave(BaseModel):
     """Days away, both ends included."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     start: date = Field(alias="from")
     end: date = Field(alias="to")
 
 
 class DoctorCopy(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     doctor_id: str
     version: int

@@ -59,7 +59,7 @@ def _cold() -> list[Row]:
             *_milliseconds(ours, usual, "cpu"),
             *_judged(ratio, 0.55),
         ),
-        ("S1", "memory", f"{size:.0f} MB", f"{other:.0f} MB", f"{size / other:.2f}×", "≤ 55 MB", size <= 55),
+        ("S1", "memory", f"{size:.1f} MB", f"{other:.1f} MB", f"{size / other:.2f}×", "≤ 55 MB", size <= 55),
     ]
 
 

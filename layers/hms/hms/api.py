@@ -31,12 +31,13 @@ _PROBLEM_TYPE = "urn:hms:problem:"
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer; `body` None means no content."""
+    """An answer; `body` None means no content. `counts` names metrics that grow by one with it."""
 
     status: int = 200
     body: BaseModel | str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
+    counts: tuple[str, ...] = ()
 
 
 def answer(outcome: Outcome[Any] | Entity, status: int = 200, view: BaseModel | None = None) -> Response:
@@ -71,7 +72,7 @@ class Route:
         return self.handle.__name__
 
 
-class Health(BaseModel):
+class Health(BaseModel, defer_build=True):
     """A function that answers; what is behind it is asked by `/ready`."""
 
     domain: str
@@ -143,13 +144,15 @@ class Api:
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         correlation_id = token_of(headers.get("x-correlation-id")) or ids.new()
         route = self.routes.get((event["httpMethod"], event["resource"]))
+        counts: tuple[str, ...] = ()
         try:
             response = self._answered(route, event, headers, correlation_id)
             proxied = _unless_known(_proxied(response, headers, correlation_id), event, headers)
+            counts = response.counts
         except Exception as error:  # noqa: BLE001  (the last line of defence: a fault is told, not thrown)
             problem = self._refusal(error, correlation_id)
             proxied = _proxied(_problem(problem, event, correlation_id), headers, correlation_id)
-        self._log(event, proxied["statusCode"], started, correlation_id)
+        self._log(event, proxied["statusCode"], started, correlation_id, counts)
         return proxied
 
     def _refusal(self, error: Exception, correlation_id: str) -> Problem:
@@ -189,17 +192,20 @@ class Api:
             self._verifier = self._make_verifier()
         return self._verifier
 
-    def _log(self, event: Mapping[str, Any], status: int, started: float, correlation_id: str) -> None:
+    def _log(
+        self, event: Mapping[str, Any], status: int, started: float, correlation_id: str, counts: tuple[str, ...]
+    ) -> None:
         duration = round((time.perf_counter() - started) * 1000, 2)
         failed = int(status >= 500)  # noqa: PLR2004
         metrics = {"requests": (1, "Count"), "errors": (failed, "Count"), "duration": (duration, "Milliseconds")}
+        metrics |= dict.fromkeys(counts, (1, "Count"))
         route = f"{event['httpMethod']} {event['resource']}"
         telemetry.measured(
             metrics, {"service": self.domain, "route": route}, status=status, correlation_id=correlation_id
         )
 
 
-class ProblemView(BaseModel):
+class ProblemView(BaseModel, defer_build=True):
     """RFC 9457 problem details."""
 
     type: str

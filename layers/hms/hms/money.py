@@ -56,7 +56,7 @@ Amount = Annotated[
 class Money(BaseModel):
     """`{"amount": "500.00", "currency": "INR"}`; in Python `amount` counts minor units (50000)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     amount: Amount = Field(ge=0, examples=["500.00"])
     currency: str = Field(default="INR", pattern="^[A-Z]{3}$")

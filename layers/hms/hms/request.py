@@ -62,7 +62,7 @@ def payload_of(route: Route, event: Mapping[str, Any], headers: Mapping[str, str
         raise Malformed from error
 
 
-class _Nothing(BaseModel, extra="forbid"):
+class _Nothing(BaseModel, extra="forbid", defer_build=True):
     """Query parameters of an operation that takes none."""
 
 

@@ -43,7 +43,3 @@ def measured(metrics: dict[str, tuple[float, str]], dimensions: dict[str, str], 
 def _write(line: dict[str, Any]) -> None:
     sys.stdout.write(to_json(line, fallback=str).decode() + "\n")
     sys.stdout.flush()
-
-
-def count(metric: str, **dimensions: str) -> None:
-    measured({metric: (1, "Count")}, dimensions)
