@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from appointments.hours import days_of
 from appointments.model import Status
 from hms.errors import FieldError, Invalid
-from hms.fields import Id, Instant, Params
+from hms.fields import AS_WRITTEN, Id, Instant, Params
 from hms.ids import is_id
 from hms.pages import PageParams, opened
 
@@ -23,7 +23,7 @@ _FIRST, _LAST = date(1900, 1, 1), date(2200, 12, 31)
 _DATE_LENGTH = 10
 _DEFAULT_DAYS = 7
 _DAY = timedelta(days=1)
-_instant: TypeAdapter[datetime] = TypeAdapter(Instant)
+_instant: TypeAdapter[datetime] = TypeAdapter(Instant, config=ConfigDict(defer_build=True))
 
 
 def _date_or_instant(value: Any) -> Any:
@@ -33,15 +33,18 @@ def _date_or_instant(value: Any) -> Any:
 
 
 def _day_within_reason(text: str) -> date:
-    day = date.fromisoformat(text)
-    if not _FIRST <= day <= _LAST:
-        message = f"a date is between {_FIRST.year} and {_LAST.year}"
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text or not _FIRST <= day <= _LAST:
+        message = f"a date is written as 2026-11-23, between {_FIRST.year} and {_LAST.year}"
         raise ValueError(message)
     return day
 
 
 Bound = Annotated[date | datetime, BeforeValidator(_date_or_instant)]
-Day = Annotated[date, Field(ge=_FIRST, le=_LAST)]
+Day = Annotated[Annotated[date, Field(ge=_FIRST, le=_LAST)], AS_WRITTEN]
 
 
 class AvailabilityParams(Params):

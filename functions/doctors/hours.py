@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from hms.fields import Line
+from hms.fields import CalendarDate, Line
+
+if TYPE_CHECKING:
+    from datetime import date
 
 GRID_MINUTES = 5
 SHORTEST_SLOT, USUAL_SLOT, LONGEST_SLOT = 5, 30, 240
@@ -51,7 +53,7 @@ def _within_reason(day: date) -> date:
     return day
 
 
-Day = Annotated[date, AfterValidator(_within_reason)]
+Day = Annotated[CalendarDate, AfterValidator(_within_reason)]
 
 
 class _Part(BaseModel):

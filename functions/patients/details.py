@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from hms.contact import Phone
-from hms.fields import Line
+from hms.fields import CalendarDate, Line
 
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|\d{3}))?")
 
@@ -50,7 +49,7 @@ class Insurance(_Detail):
     payer: Line
     member_id: Line
     plan: Line | None = None
-    valid_until: date | None = None
+    valid_until: CalendarDate | None = None
 
 
 class ExternalIdentifier(_Detail):

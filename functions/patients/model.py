@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, model_validator
 
 from hms.aggregate import Entity
 from hms.contact import Email, Phone
 from hms.events import Fact
-from hms.fields import Command, Line, View
+from hms.fields import AS_WRITTEN, CalendarDate, Command, Line, View
 from hms.pages import PageParams
 from patients.details import Address, EmergencyContact, ExternalIdentifier, Insurance, Language, Sex
 
@@ -20,12 +19,13 @@ MOST_IDENTIFIERS = 4
 # A registration writes state, event, five name words, e-mail and MRN: two of a transaction's ten rows are left.
 MOST_IDENTIFIERS_AT_REGISTRATION = 2
 MOST_RELATIVES = 5
-_CALENDAR_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CLEARABLE = frozenset({"email", "phone", "address", "preferred_language"})
 
 type Reason = Literal["name", "birth_date", "phone"]
 
-BirthDate = Annotated[date, Field(ge=EARLIEST_BIRTH, examples=["1990-04-23"])]
+BirthDate = Annotated[
+    Annotated[date, Field(strict=False, ge=EARLIEST_BIRTH)], AS_WRITTEN, Field(examples=["1990-04-23"])
+]
 Relatives = Annotated[tuple[EmergencyContact, ...], Field(max_length=MOST_RELATIVES)]
 Policies = Annotated[tuple[Insurance, ...], Field(max_length=MOST_RELATIVES)]
 
@@ -141,13 +141,6 @@ class ReactivatePatient(Command):
     """A command whose path says everything."""
 
 
-def _calendar_date(value: Any) -> Any:
-    if isinstance(value, str) and not _CALENDAR_DATE.fullmatch(value):
-        message = "a date is written as 1990-04-23"
-        raise ValueError(message)
-    return value
-
-
 class PatientFilter(PageParams):
     """Every filter that is given must hold. `name` finds misspelt and reordered names too, the best match first."""
 
@@ -155,7 +148,7 @@ class PatientFilter(PageParams):
     phone: Phone | None = None
     email: Email | None = None
     mrn: Annotated[str, Field(pattern=r"^\d{9}$", examples=["483920173"])] | None = None
-    birth_date: Annotated[date, BeforeValidator(_calendar_date, json_schema_input_type=date)] | None = None
+    birth_date: CalendarDate | None = None
     external_system: Line | None = None
     external_id: Line | None = None
     active: bool | None = None

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from hms.ids import is_id
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
+_CALENDAR_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_NO_ZONE = "a time zone is an IANA name such as Asia/Kolkata"
 _BIDI_AND_SPECIALS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\uffff]")
 
 
@@ -62,6 +64,18 @@ Instant = Annotated[
 ]
 
 
+def _calendar_date(value: Any) -> Any:
+    """Digits alone would be read as seconds since 1970, and `20261123` found to be a day of that year."""
+    if not isinstance(value, date) and not (isinstance(value, str) and _CALENDAR_DATE.fullmatch(value)):
+        message = "a date is written as 2026-11-23"
+        raise ValueError(message)
+    return value
+
+
+AS_WRITTEN = BeforeValidator(_calendar_date, json_schema_input_type=date)
+CalendarDate = Annotated[Annotated[date, Field(strict=False)], AS_WRITTEN]
+
+
 def _plain_text(text: str) -> str:
     if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" for letter in text):
         message = "control characters are not text"
@@ -88,11 +102,13 @@ Id = Annotated[str, AfterValidator(_known_id), Field(json_schema_extra={"format"
 
 
 def _zone(name: str) -> str:
+    # Small letters begin what machines keep beside the zones: `localtime`, `right/UTC`.
     try:
-        ZoneInfo(name)
+        known = name[:1].isupper() and ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        message = "a time zone is an IANA name such as Asia/Kolkata"
-        raise ValueError(message) from error
+        raise ValueError(_NO_ZONE) from error
+    if not known:
+        raise ValueError(_NO_ZONE)
     return name
 
 

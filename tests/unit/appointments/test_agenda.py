@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ValidationError
 
 from appointments import agenda, service
 from appointments.model import AppointmentSummary, Slot
@@ -216,6 +217,20 @@ def test_a_span_is_at_most_six_weeks_long(desk: Desk, first: str, last: str, cod
 def test_a_bound_that_is_none_is_refused(bound: str) -> None:
     with pytest.raises(ValueError, match="from"):
         AvailabilityParams.model_validate({"from": bound})
+
+
+def test_a_refused_bound_is_not_said_again() -> None:
+    with pytest.raises(ValidationError) as refused:
+        AvailabilityParams.model_validate({"from": "asha"})
+
+    assert "asha" not in refused.value.errors()[0]["msg"]
+
+
+@pytest.mark.parametrize("name", ["day", "from", "to"])
+@pytest.mark.parametrize("digits", ["0", "20261123", "1795409400"])
+def test_digits_are_not_a_day(name: str, digits: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        ListAppointments.model_validate({"doctor_id": DOCTOR, name: digits})
 
 
 def test_the_owner_is_asked_about_a_doctor_who_is_not_known_here(desk: Desk) -> None:

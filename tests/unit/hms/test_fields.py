@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hms.fields import Command, Id, Instant, Line, Note, Params, Zone, day_of, rfc3339
+from hms.fields import CalendarDate, Command, Id, Instant, Line, Note, Params, Zone, day_of, rfc3339
 
 
 class _Everything(Command):
@@ -59,10 +59,22 @@ def test_an_id_is_written_in_small_letters() -> None:
     assert read(thing_id="01931C2E-7B1F-7C39-9D54-3B1C2A4F5E60").thing_id == "01931c2e-7b1f-7c39-9d54-3b1c2a4f5e60"
 
 
-@pytest.mark.parametrize("zone", ["Asia/Calcuta", "", "../etc/passwd", "Asia/Kolkata\0", "/", "IST+5", "x" * 1000])
+@pytest.mark.parametrize(
+    "zone", ["Asia/Calcuta", "", "../etc/passwd", "Asia/Kolkata\0", "/", "IST+5", "x" * 1000, "localtime", "right/UTC"]
+)
 def test_a_zone_has_a_name_that_iana_knows(zone: str) -> None:
     with pytest.raises(ValidationError):
         read(zone=zone)
+
+
+@pytest.mark.parametrize("value", ["0", "20261123", "2026-11-23T00:00:00", "1e9", 0, True, "2026-13-01", "٢٠٢٦-١١-٢٣"])
+def test_a_date_has_year_month_and_day(value: Any) -> None:
+    class Born(Command):
+        day: CalendarDate
+
+    with pytest.raises(ValidationError):
+        Born.model_validate_json(json.dumps({"day": value}))
+    assert Born.model_validate_json('{"day": "2026-11-23"}').day == date(2026, 11, 23)
 
 
 def test_a_day_depends_on_the_zone() -> None:
