@@ -233,8 +233,10 @@ def _load(appointment_id: str, permission: str, call: Call, appointments: Appoin
     if stored is None:
         # To those who reach only their own, an unknown visit looks like somebody else's.
         raise AppointmentNotFound if call.who.scopes.get(permission) == "any" else Forbidden
-    patient_id = stored.state.patient_id if permission in _OF_PATIENTS else None
-    _reach(permission, call, patient_id=patient_id, doctor_id=stored.state.doctor_id)
+    # A doctor who moved it to a colleague may ask again what came of it: a token is its caller's alone.
+    if not any(done.token == call.token for done in stored.done):
+        patient_id = stored.state.patient_id if permission in _OF_PATIENTS else None
+        _reach(permission, call, patient_id=patient_id, doctor_id=stored.state.doctor_id)
     return stored
 
 

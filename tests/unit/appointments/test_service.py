@@ -12,6 +12,7 @@ import pytest
 from appointments import service
 from appointments.commands import RecordAppointment
 from appointments.model import Side
+from hms import ids
 from hms.errors import Forbidden, Problem
 from tests.support.appointments import (
     ADMINISTRATOR,
@@ -206,6 +207,20 @@ def test_a_doctor_does_nothing_to_the_visit_where_they_are_the_patient(desk: Des
 
     assert refusal(lambda: PATHS[command](desk, visit, who)) == "FORBIDDEN"
     assert desk.read(visit, who).appointment_id == visit
+
+
+def test_a_doctor_who_moved_a_visit_to_a_colleague_hears_so_again(desk: Desk) -> None:
+    visit, key = desk.visit(), ids.new()
+
+    def move(token: str) -> Any:
+        call = desk.call(THE_DOCTOR, token=token)
+        return desk.reschedule(visit, a_slot("15:00"), call=call, doctor_id=OTHER_DOCTOR)
+
+    desk.table.loses_answers()
+    assert move(key).state.doctor_id == OTHER_DOCTOR
+    assert move(key).replayed
+    assert refusal(lambda: move(ids.new())) == "FORBIDDEN"
+    assert refusal(lambda: desk.read(visit, THE_DOCTOR)) == "FORBIDDEN"
 
 
 def test_an_unknown_visit_looks_like_somebody_elses(desk: Desk) -> None:
