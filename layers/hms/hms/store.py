@@ -33,6 +33,7 @@ _CONTENTION = {
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
 }
+_PASSING = _CONTENTION | {"InternalServerError"}
 
 
 class ByA(GlobalSecondaryIndex[Any]):
@@ -133,9 +134,19 @@ class DynamoTable:
 
     def get_foreign(self, table_name: str, key: Key) -> str | None:
         """The `body` of one row of another domain's table, where the function's policy allows it."""
-        response = self._connection().client.get_item(
-            TableName=table_name, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}}, ProjectionExpression="body"
-        )
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            response = self._connection().client.get_item(
+                TableName=table_name, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}}, ProjectionExpression="body"
+            )
+        except BotoCoreError as error:
+            raise Contention(type(error).__name__) from error
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _PASSING:
+                raise Contention(code) from error
+            raise
         body = response.get("Item", {}).get("body")
         return body["S"] if body else None
 
@@ -219,4 +230,4 @@ def _cancelled(error: TransactWriteError, ordered: Sequence[Change]) -> Exceptio
 def _translated(error: PynamoDBException) -> Exception:
     code = error.cause_response_code
     # No code: the answer was lost on the way. It may have worked; the next attempt reads and finds out.
-    return Contention(str(code)) if code is None or code in _CONTENTION or code == "InternalServerError" else error
+    return Contention(str(code)) if code is None or code in _PASSING else error
