@@ -9,7 +9,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from hms import seam
+from hms import seam, telemetry
 from hms.errors import Busy
 from hms.settings import setting
 
@@ -20,6 +20,10 @@ type Payload = dict[str, Any]
 
 _CONNECT_SECONDS = 0.5
 _ANSWER_SECONDS = 3
+
+
+class TaskFailed(Exception):
+    """A task's fault, by the name of its class: Lambda logs and answers an exception's text, which may be personal."""
 
 
 class Tasks:
@@ -38,7 +42,12 @@ class Tasks:
     def handler(self, event: Payload, _context: object = None) -> Payload:
         """`{"task": name, …}` in, the task's answer out."""
         seam.begin(event)
-        return self._tasks[event["task"]](event)
+        answer = self._tasks[event["task"]]
+        try:
+            return answer(event)
+        except Exception as error:  # noqa: BLE001  (told again by its class alone)
+            telemetry.fault("task failed", error, task=event["task"])
+            raise TaskFailed(type(error).__name__) from None
 
 
 class Owner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from hms import tasks
 from hms.errors import Busy
-from hms.tasks import Owner, Tasks
+from hms.tasks import Owner, TaskFailed, Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,21 @@ def test_a_task_is_answered_by_its_name() -> None:
     assert domain.handler({"task": "ping"}) == {"outcome": "ok"}
     with pytest.raises(KeyError):
         domain.handler({"task": "unheard of"})
+
+
+def test_a_fault_says_where_and_nothing_of_whom(capsys: pytest.CaptureFixture[str]) -> None:
+    domain, whom = Tasks(), "".join(("As", "ha"))
+
+    @domain.task("greet")
+    def greet(payload: dict[str, Any]) -> dict[str, Any]:
+        raise LookupError(payload["name"])
+
+    with pytest.raises(TaskFailed) as failed:
+        domain.handler({"task": "greet", "name": whom})
+
+    line = capsys.readouterr().out
+    assert whom not in "".join(traceback.format_exception(failed.value)) + line
+    assert (json.loads(line)["error"], str(failed.value)) == ("LookupError", "LookupError")
 
 
 def test_the_owner_is_asked_by_the_name_the_deployment_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
