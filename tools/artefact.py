@@ -58,8 +58,18 @@ def dependencies(target: Path, architecture: str = ARCHITECTURE) -> None:
         strip(work)
         slim(work / "botocore" / "data")
         compile_bytecode(work, "/opt/python", optimize=2)
-        work.rename(built)
+        settle(work, built)
     shutil.copytree(built, target / "python")
+
+
+def settle(work: Path, built: Path) -> None:
+    """Two builds may end at once: the later one's work is the same, so it is thrown away."""
+    try:
+        work.rename(built)
+    except OSError:
+        if not built.exists():
+            raise
+        shutil.rmtree(work)
 
 
 def kernel(target: Path) -> None:

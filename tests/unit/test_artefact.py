@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.artefact import compile_bytecode, foreign_libraries, slim, strip
+from tools.artefact import compile_bytecode, foreign_libraries, settle, slim, strip
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,3 +131,15 @@ def test_a_library_for_another_machine_is_found(tmp_path: Path) -> None:
     (tmp_path / "text.so").write_text("not a library at all")
 
     assert {path.name for path in foreign_libraries(tmp_path, X86_64)} == {"theirs.so.1", "text.so"}
+
+
+def test_the_second_of_two_builds_leaves_the_first_in_place(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "noun.py").write_text(name)
+
+    for name in ("first", "second"):
+        settle(tmp_path / name, tmp_path / "built")
+
+    assert (tmp_path / "built" / "noun.py").read_text() == "first"
+    assert not (tmp_path / "second").exists()
