@@ -164,7 +164,7 @@ def identity_of(
         return {"digest": digest}
     if not _KEY.fullmatch(key):
         raise Malformed("An Idempotency-Key is 1 to 255 visible ASCII characters.")
-    return {"digest": digest, "token": ids.derived(user_id, route.method, event["path"], key)}
+    return {"digest": digest, "token": ids.derived(user_id, route.method, event["path"].lower(), key)}
 
 
 def version_of(if_match: str | None) -> int | None:
