@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from weakref import finalize
 
 import httpx
 from botocore.config import Config
@@ -68,6 +69,7 @@ class Administrator:
         self._token, self._got_at = "", float("-inf")
         self._lock = Lock()
         self._http = _http(system)
+        finalize(self, self._http.close)
         _operate(system, "identity", task="publish_keys")
         roles = ["administrator"]
         _operate(system, "identity", task="create_user", email=self._email, password=_PASSWORD, roles=roles)
@@ -84,6 +86,7 @@ class Administrator:
 class OverHttp:
     def __init__(self, system: System, caller: Administrator) -> None:
         self._http = _http(system)
+        finalize(self, self._http.close)
         self._caller = caller
 
     def send(self, ask: Ask) -> Answer:
