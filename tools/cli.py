@@ -183,7 +183,7 @@ def main() -> None:
     from tools.system import DeployError
 
     try:
-        app()
+        app(prog_name="hms")
     except (EmulatorError, ContainerError, DeployError, ImportStopped) as error:
         typer.secho(f"hms: {error}", err=True, fg="red")
         sys.exit(1)

@@ -9,7 +9,7 @@ import shutil
 from typing import Any
 
 from tools import system as deployment
-from tools.emulator import MiniStack, recorded
+from tools.emulator import EmulatorError, MiniStack, recorded
 from tools.paths import GATEWAY, LOCAL
 from tools.progress import console, step
 from tools.seed import seed
@@ -62,7 +62,11 @@ def status() -> bool:
 
 def running_system() -> System:
     """The system that `up` left running, for the commands that work on it."""
-    return System(_instance().endpoint_url)
+    instance = _instance()
+    if not instance.running():
+        message = "not running; start it with `make run`"
+        raise EmulatorError(message)
+    return System(instance.endpoint_url)
 
 
 def _wanted_port() -> int:

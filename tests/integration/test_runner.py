@@ -32,3 +32,11 @@ def test_a_move_to_a_taken_port_leaves_the_running_hospital_alone(
         assert recorded(tmp_path) == before
     finally:
         running.stop()
+
+
+def test_commands_on_a_hospital_that_is_down_say_how_to_start_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "HOME", tmp_path)
+    with pytest.raises(EmulatorError, match="not running; start it with `make run`"):
+        runner.running_system()
