@@ -19,7 +19,7 @@ from doctors.commands import (
     UpdateDoctor,
 )
 from doctors.hours import FIRST_YEAR, LAST_YEAR
-from doctors.model import ChangedDoctor, Department, DepartmentList, Doctor, DoctorHistory, DoctorList
+from doctors.model import ChangedDoctor, Department, DepartmentList, Doctor, DoctorList
 from doctors.rules import (
     DepartmentExists,
     DoctorNotFound,
@@ -34,6 +34,7 @@ from doctors.store import Doctors
 from hms.api import Api, Request, Response, answer
 from hms.errors import FieldError, Invalid, InvalidTransition, StaleVersion
 from hms.gate import gate
+from hms.history import History
 from hms.pages import PageParams
 from hms.policy import Policy
 from hms.store import DynamoTable
@@ -191,7 +192,7 @@ def withdraw_leave(request: Request) -> Response:
     "doctors:read_history",
     summary="Read who changed a doctor, and when",
     query=PageParams,
-    answers=DoctorHistory,
+    answers=History,
     problems=(DoctorNotFound,),
 )
 def get_doctor_history(request: Request, page: PageParams) -> Response:

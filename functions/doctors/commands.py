@@ -7,14 +7,12 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from doctors.hours import MOST_PERIODS, MOST_PERIODS_A_DAY, Absence, Period, WeeklyPeriod
-from doctors.model import ExternalIdentifier
 from hms.contact import Email, Phone
-from hms.fields import Command, Line, Zone
+from hms.fields import Amendment, Command, ExternalIdentifier, Line, Zone
 from hms.money import Money
 from hms.pages import PageParams
 
 MOST_IDENTIFIERS = 4
-_CLEARABLE = frozenset({"email", "phone", "consultation_fee"})
 
 Cap = Annotated[int, Field(ge=1, le=200, description="Visits on one clinic day, at most.")]
 
@@ -55,10 +53,11 @@ class RegisterDoctor(Command):
         return self
 
 
-class UpdateDoctor(Command):
+class UpdateDoctor(Amendment):
     """What is left out stays; null clears e-mail, phone and fee."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"phone": "+919752166955"}]})
+    clearable = frozenset({"email", "phone", "consultation_fee"})
 
     name: Line | None = None
     email: Email | None = None
@@ -68,14 +67,6 @@ class UpdateDoctor(Command):
     max_daily_appointments: Cap | None = None
     consultation_fee: Money | None = None
     timezone: Zone | None = None
-
-    @model_validator(mode="after")
-    def clears_only_what_may_be_empty(self) -> Self:
-        emptied = [name for name in self.model_fields_set - _CLEARABLE if getattr(self, name) is None]
-        if emptied:
-            message = f"{', '.join(sorted(emptied))} cannot be null"
-            raise ValueError(message)
-        return self
 
 
 class PublishSchedule(Command):

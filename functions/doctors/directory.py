@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doctors import rules
-from doctors.model import Department, DepartmentList, DoctorHistory, DoctorList, DoctorSummary, HistoryEntry
+from doctors.model import Department, DepartmentList, DoctorList, DoctorSummary
 from hms.errors import Forbidden
-from hms.events import Event
+from hms.history import History
 from hms.money import AT_REST
 from hms.pages import opened, sealed
 
@@ -42,13 +42,13 @@ def list_departments(page: PageParams, call: Call, departments: Departments) -> 
     return DepartmentList(items=items, next_cursor=sealed(found.last), as_of=call.now)
 
 
-def get_history(doctor_id: str, page: PageParams, call: Call, doctors: Doctors) -> DoctorHistory:
+def get_history(doctor_id: str, page: PageParams, call: Call, doctors: Doctors) -> History:
     if not call.who.reaches("doctors:read_history", doctor_id=doctor_id):
         raise Forbidden
     found = doctors.history(doctor_id, page.limit, opened(page.cursor))
     if not found.items and page.cursor is None:
         raise rules.DoctorNotFound
-    return DoctorHistory(items=[_entry(item) for item in found.items], next_cursor=sealed(found.last))
+    return History.of(found)
 
 
 def _identified(wanted: DoctorFilter, system: str, value: str, call: Call, doctors: Doctors) -> DoctorList:
@@ -95,10 +95,3 @@ def _same(text: str, asked: str | None) -> bool:
 def _named(name: str, asked: str | None) -> bool:
     words = rules.folded(name).split()
     return asked is None or all(any(word.startswith(part) for word in words) for part in rules.folded(asked).split())
-
-
-def _entry(row: Item) -> HistoryEntry:
-    event = Event.model_validate_json(row.body or "")
-    return HistoryEntry(
-        version=event.version, type=event.type, at=event.at, by=event.actor, correlation_id=event.correlationid
-    )

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 
 from doctors import rules, service
 from doctors.commands import OpenDepartment, RegisterDoctor
-from doctors.model import Doctor, DoctorRegistered, ExternalIdentifier
+from doctors.model import Doctor, DoctorRegistered
 from hms import ids
 from hms.call import Outcome, decided
 from hms.contact import Email, Phone
 from hms.errors import Busy, Invalid, Problem
-from hms.fields import Command, Instant, Line
+from hms.fields import Command, ExternalIdentifier, Instant, Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, ConfigDict, JsonValue
 
 from doctors.hours import Absence, Leave, Override, WeeklyPeriod
 from hms.aggregate import Entity
 from hms.events import Fact
-from hms.fields import Line, View
+from hms.fields import ExternalIdentifier, View
 from hms.money import Money
-
-
-class ExternalIdentifier(BaseModel):
-    """A number from another system, unique in that system."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, str_strip_whitespace=True)
-
-    system: Line = Field(examples=["legacy"])
-    value: Line = Field(examples=["17"])
 
 
 class Department(Entity):
@@ -90,21 +81,6 @@ class DepartmentList(View):
     items: list[Department]
     next_cursor: str | None
     as_of: AwareDatetime
-
-
-class HistoryEntry(View):
-    """One change: what, when, by whom."""
-
-    version: int
-    type: str
-    at: AwareDatetime
-    by: str
-    correlation_id: str
-
-
-class DoctorHistory(View):
-    items: list[HistoryEntry]
-    next_cursor: str | None
 
 
 _EXAMPLE: dict[str, JsonValue] = {

@@ -13,9 +13,9 @@ from hms.rows import Insert, Item, Key, Query, Remove
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from doctors.model import ExternalIdentifier
     from hms.call import Call
     from hms.events import Fact
+    from hms.fields import ExternalIdentifier
     from hms.rows import Change, Found, Table
 
 _EVERYBODY = "doctors"

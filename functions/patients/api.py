@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from hms.api import Api, Response, answer
 from hms.errors import Busy, InvalidTransition, StaleVersion
 from hms.gate import gate
-from hms.pages import PageParams, opened, sealed
+from hms.history import History
+from hms.pages import PageParams
 from hms.policy import Policy
 from hms.store import DynamoTable
 from hms.tasks import Owner
@@ -19,7 +20,6 @@ from patients.model import (
     Patient,
     PatientFact,
     PatientFilter,
-    PatientHistory,
     PatientList,
     ReactivatePatient,
     RegisteredPatient,
@@ -138,14 +138,11 @@ def reactivate_patient(request: Request, _command: ReactivatePatient) -> Respons
     "patients:history",
     summary="Read who did what to a patient's record",
     query=PageParams,
-    answers=PatientHistory,
+    answers=History,
     problems=(PatientNotFound,),
 )
 def list_patient_history(request: Request, params: PageParams) -> Response:
-    found = service.read_history(
-        request.path["patient_id"], request.call.who, patients, params.limit, opened(params.cursor)
-    )
-    return Response(body=found.model_copy(update={"next_cursor": sealed(found.next_cursor)}))
+    return Response(body=service.read_history(request.path["patient_id"], params, request.call.who, patients))
 
 
 def _tell_appointments(patient: Patient) -> None:

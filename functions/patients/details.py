@@ -50,10 +50,3 @@ class Insurance(_Detail):
     member_id: Line
     plan: Line | None = None
     valid_until: CalendarDate | None = None
-
-
-class ExternalIdentifier(_Detail):
-    """A number from another system, unique in that system."""
-
-    system: Line = Field(examples=["legacy"])
-    value: Line = Field(examples=["17"])

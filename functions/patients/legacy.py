@@ -12,9 +12,8 @@ from hms import ids
 from hms.call import Outcome, decided
 from hms.contact import Email, Phone
 from hms.errors import Busy, Invalid, Problem
-from hms.fields import Command, Instant, Line
+from hms.fields import Command, ExternalIdentifier, Instant, Line
 from patients import rules
-from patients.details import ExternalIdentifier
 from patients.model import BirthDate, PatientRegistered, RegisterPatient
 
 if TYPE_CHECKING:

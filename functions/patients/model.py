@@ -10,16 +10,15 @@ from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, model_validato
 from hms.aggregate import Entity
 from hms.contact import Email, Phone
 from hms.events import Fact
-from hms.fields import AS_WRITTEN, CalendarDate, Command, Line, View
+from hms.fields import AS_WRITTEN, Amendment, CalendarDate, Command, ExternalIdentifier, Line, View
 from hms.pages import PageParams
-from patients.details import Address, EmergencyContact, ExternalIdentifier, Insurance, Language, Sex
+from patients.details import Address, EmergencyContact, Insurance, Language, Sex
 
 EARLIEST_BIRTH = date(1900, 1, 1)
 MOST_IDENTIFIERS = 4
 # A registration writes state, event, five name words, e-mail and MRN: two of a transaction's ten rows are left.
 MOST_IDENTIFIERS_AT_REGISTRATION = 2
 MOST_RELATIVES = 5
-_CLEARABLE = frozenset({"email", "phone", "address", "preferred_language"})
 
 type Reason = Literal["name", "birth_date", "phone"]
 
@@ -95,12 +94,13 @@ class RegisterPatient(Command):
     )
 
 
-class UpdatePatient(Command):
+class UpdatePatient(Amendment):
     """What is left out stays; null clears e-mail, phone, address and language."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"phone": "+919227680404", "preferred_language": "en-IN"}]}
     )
+    clearable = frozenset({"email", "phone", "address", "preferred_language"})
 
     name: Line | None = None
     dob: BirthDate | None = None
@@ -111,14 +111,6 @@ class UpdatePatient(Command):
     emergency_contacts: Relatives | None = None
     insurance: Policies | None = None
     preferred_language: Language | None = None
-
-    @model_validator(mode="after")
-    def clears_only_what_may_be_empty(self) -> Self:
-        emptied = [name for name in self.model_fields_set - _CLEARABLE if getattr(self, name) is None]
-        if emptied:
-            message = f"{', '.join(sorted(emptied))} cannot be null"
-            raise ValueError(message)
-        return self
 
 
 class SetIdentifiers(Command):
@@ -179,21 +171,6 @@ class PatientList(View):
     items: list[PatientSummary]
     next_cursor: str | None
     as_of: AwareDatetime
-
-
-class HistoryEntry(View):
-    """One change: what, when, by whom."""
-
-    version: int
-    type: str
-    at: AwareDatetime
-    by: str
-    correlation_id: str
-
-
-class PatientHistory(View):
-    items: list[HistoryEntry]
-    next_cursor: str | None
 
 
 def _example(**more: JsonValue) -> ConfigDict:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from hms import ids
 from hms.call import Outcome, decided
 from hms.errors import Forbidden
-from hms.events import Event
+from hms.history import History
+from hms.pages import opened
 from patients import rules, search
 from patients.model import (
-    HistoryEntry,
     PatientDeactivated,
-    PatientHistory,
     PatientReactivated,
     PatientRegistered,
     PatientUpdated,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from hms.aggregate import Stored
     from hms.auth import Principal
     from hms.call import Call
+    from hms.pages import PageParams
     from patients.model import (
         DeactivatePatient,
         Patient,
@@ -116,15 +116,14 @@ def reactivate_patient(patient_id: str, call: Call, patients: Patients) -> Outco
     return _changed(patient_id, call, patients, PatientReactivated, decide)
 
 
-def read_history(patient_id: str, who: Principal, patients: Patients, limit: int, after: str | None) -> PatientHistory:
+def read_history(patient_id: str, page: PageParams, who: Principal, patients: Patients) -> History:
     """Who did what, oldest first."""
     if not who.reaches("patients:history", patient_id=patient_id):
         raise Forbidden
-    found = patients.history(patient_id, limit, after)
-    if not found.items and after is None:
+    found = patients.history(patient_id, page.limit, opened(page.cursor))
+    if not found.items and page.cursor is None:
         raise PatientNotFound
-    events = [Event.model_validate_json(item.body or "") for item in found.items]
-    return PatientHistory(items=[_entry(event) for event in events], next_cursor=found.last)
+    return History.of(found)
 
 
 def _with_duplicates(patient: Patient, command: RegisterPatient, call: Call, patients: Patients) -> RegisteredPatient:
@@ -163,9 +162,3 @@ def _existing(stored: Stored[Patient] | None) -> Stored[Patient]:
     if stored is None:
         raise PatientNotFound
     return stored
-
-
-def _entry(event: Event) -> HistoryEntry:
-    return HistoryEntry(
-        version=event.version, type=event.type, at=event.time, by=event.actor, correlation_id=event.correlationid
-    )

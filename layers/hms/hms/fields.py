@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 from hms.ids import is_id
 
@@ -23,6 +32,20 @@ class Command(BaseModel):
 
     # Built at first use: a cold start needs two or three of a domain's models, never all.
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_strip_whitespace=True, defer_build=True)
+
+
+class Amendment(Command):
+    """A change of some fields: what is left out stays, null empties a field where it may be empty (`clearable`)."""
+
+    clearable: ClassVar[frozenset[str]]
+
+    @model_validator(mode="after")
+    def clears_only_what_may_be_empty(self) -> Self:
+        emptied = [name for name in self.model_fields_set - self.clearable if getattr(self, name) is None]
+        if emptied:
+            message = f"{', '.join(sorted(emptied))} cannot be null"
+            raise ValueError(message)
+        return self
 
 
 class Params(BaseModel):
@@ -89,6 +112,15 @@ def _plain_text(text: str) -> str:
 Text = Annotated[str, AfterValidator(_plain_text)]
 Line = Annotated[Text, Field(min_length=1, max_length=200, pattern=r"^[^\n\t]+$")]
 Note = Annotated[Text, Field(min_length=1, max_length=4000)]
+
+
+class ExternalIdentifier(BaseModel):
+    """A number from another system, unique in that system."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, str_strip_whitespace=True, defer_build=True)
+
+    system: Line = Field(examples=["legacy"])
+    value: Line = Field(examples=["17"])
 
 
 def _known_id(text: str) -> str:

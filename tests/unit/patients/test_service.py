@@ -9,6 +9,7 @@ import pytest
 from hms import ids
 from hms.errors import Busy, Forbidden, IdempotencyKeyReused, InvalidTransition, StaleVersion
 from hms.events import Event
+from hms.pages import PageParams
 from hms.rows import Conflict, Key
 from patients import rules, service
 from patients.model import DeactivatePatient, SetIdentifiers
@@ -285,7 +286,7 @@ def test_nobody_is_not_found(patients: Patients) -> None:
     with pytest.raises(PatientNotFound):
         service.update_patient(NOBODY, an_update(name="Asha"), a_call(), patients)
     with pytest.raises(PatientNotFound):
-        service.read_history(NOBODY, RECEPTIONIST, patients, 20, None)
+        service.read_history(NOBODY, PageParams(), RECEPTIONIST, patients)
 
 
 def test_patients_reach_themselves_and_nobody_else(patients: Patients) -> None:
@@ -301,7 +302,7 @@ def test_patients_reach_themselves_and_nobody_else(patients: Patients) -> None:
         with pytest.raises(Forbidden):
             service.update_patient(other, an_update(phone="9227680402"), a_call(who), patients)
         with pytest.raises(Forbidden):
-            service.read_history(other, who, patients, 20, None)
+            service.read_history(other, PageParams(), who, patients)
         assert memory(patients).reads == reads
 
 
@@ -355,8 +356,9 @@ def test_the_history_says_who_did_what(patients: Patients) -> None:
     asha = registered(patients)
     service.update_patient(asha.patient_id, an_update(name="Asha Rao"), a_call(), patients)
 
-    first = service.read_history(asha.patient_id, RECEPTIONIST, patients, 1, None)
-    second = service.read_history(asha.patient_id, RECEPTIONIST, patients, 1, first.next_cursor)
+    first = service.read_history(asha.patient_id, PageParams(limit=1), RECEPTIONIST, patients)
+    rest = PageParams(limit=1, cursor=first.next_cursor)
+    second = service.read_history(asha.patient_id, rest, RECEPTIONIST, patients)
 
     assert [(one.version, one.type, one.by) for one in (*first.items, *second.items)] == [
         (1, "patients.registered.v1", "user-1"),
