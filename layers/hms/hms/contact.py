@@ -9,6 +9,8 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field
 
 _REGION = "IN"
+# Every subscriber number of India has ten digits; the library also takes shorter ones for possible.
+_HOME, _HOME_DIGITS = 91, 10
 _LONGEST = 254
 
 
@@ -26,7 +28,8 @@ def _e164(text: str) -> str:
     except phonenumbers.NumberParseException as error:
         message = "this is not a phone number"
         raise ValueError(message) from error
-    if not phonenumbers.is_possible_number(number):
+    short = number.country_code == _HOME and len(str(number.national_number)) != _HOME_DIGITS
+    if short or not phonenumbers.is_possible_number(number):
         message = "this is not a possible phone number"
         raise ValueError(message)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
