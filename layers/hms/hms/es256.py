@@ -1,6 +1,6 @@
 """Access tokens in their one form: a compact JWS signed with ES256. Other algorithms do not exist here.
 
-Written on `cryptography` because a JOSE library for every algorithm costs a tenth of a cold start (docs/adr).
+Written on `cryptography` because a JOSE library for every algorithm costs a tenth of a cold start (docs/adr/0014).
 """
 
 from __future__ import annotations
