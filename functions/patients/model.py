@@ -20,7 +20,7 @@ MOST_IDENTIFIERS = 4
 MOST_IDENTIFIERS_AT_REGISTRATION = 2
 MOST_RELATIVES = 5
 
-type Reason = Literal["name", "birth_date", "phone"]
+type Reason = Literal["name", "dob", "phone"]
 
 BirthDate = Annotated[
     Annotated[date, Field(strict=False, ge=EARLIEST_BIRTH)], AS_WRITTEN, Field(examples=["1990-04-23"])
@@ -140,7 +140,7 @@ class PatientFilter(PageParams):
     phone: Phone | None = None
     email: Email | None = None
     mrn: Annotated[str, Field(pattern=r"^\d{9}$", examples=["483920173"])] | None = None
-    birth_date: CalendarDate | None = None
+    dob: CalendarDate | None = None
     external_system: Line | None = None
     external_id: Line | None = None
     active: bool | None = None

@@ -75,8 +75,8 @@ def _page(asked: PatientFilter, patients: Patients) -> Page:
     after = opened(asked.cursor)
     if asked.phone:
         return patients.with_phone(asked.phone, asked.limit, after)
-    if asked.birth_date:
-        hits = patients.born_on(asked.birth_date, asked.limit, after)
+    if asked.dob:
+        hits = patients.born_on(asked.dob, asked.limit, after)
         return Page(tuple(patients.many([hit.patient_id for hit in hits.found])), hits.last)
     return patients.listed(asked.limit, after, active=asked.active)
 
@@ -92,8 +92,8 @@ def _ranked(asked: PatientFilter, name: str, patients: Patients, now: datetime) 
 
 
 def _hits(asked: PatientFilter, name: str, patients: Patients) -> Iterable[Hit]:
-    if asked.birth_date:
-        return patients.born_on(asked.birth_date, _ROWS_A_BIRTH_DATE).found
+    if asked.dob:
+        return patients.born_on(asked.dob, _ROWS_A_BIRTH_DATE).found
     if asked.phone:
         return [Hit(one.patient_id, one.name) for one in patients.with_phone(asked.phone, _ROWS_A_PHONE).patients]
     words = names.words(name)
@@ -122,7 +122,7 @@ def _meets(patient: Patient, asked: PatientFilter) -> bool:
             asked.active is None or asked.active == patient.active,
             asked.name is None or names.is_found(asked.name, patient.name),
             asked.phone is None or asked.phone == patient.phone,
-            asked.birth_date is None or asked.birth_date == patient.dob,
+            asked.dob is None or asked.dob == patient.dob,
             asked.mrn is None or asked.mrn == patient.mrn,
             asked.email is None or rules.email_claim(asked.email) in rules.claims_of(patient),
             identifier is None or identifier in rules.claims_of(patient),
@@ -138,7 +138,7 @@ def _answer(found: Iterable[Patient], last: str | None, now: datetime) -> Patien
 def _duplicate(known: Patient, command: RegisterPatient) -> PossibleDuplicate:
     shared: dict[Reason, bool] = {
         "name": names.same_person_may_have(known.name, command.name),
-        "birth_date": known.dob == command.dob,
+        "dob": known.dob == command.dob,
         "phone": known.phone is not None and known.phone == command.phone,
     }
     reasons = tuple(reason for reason, holds in shared.items() if holds)

@@ -37,7 +37,7 @@ class PatientsContract:
             {"phone": "9227680402"},
             {"email": "ROHAN@example.com"},
             {"mrn": rohan.mrn},
-            {"birth_date": "1990-04-23"},
+            {"dob": "1990-04-23"},
             {"external_system": "legacy", "external_id": "17"},
             {"active": "true"},
             {},
@@ -50,8 +50,8 @@ class PatientsContract:
 
         service.update_patient(rohan.patient_id, everything, a_call(), patients)
 
-        assert self.found(patients, name="Sharma") == self.found(patients, birth_date="1990-04-23") == []
-        assert self.found(patients, name="Asha", birth_date="1991-01-01", phone="9227680403") == ["Asha"]
+        assert self.found(patients, name="Sharma") == self.found(patients, dob="1990-04-23") == []
+        assert self.found(patients, name="Asha", dob="1991-01-01", phone="9227680403") == ["Asha"]
         registered(patients, name="Ravi", email="rohan@example.com")
         with pytest.raises(EmailTaken):
             registered(patients, name="Ravi", email="asha@example.com")

@@ -117,7 +117,7 @@ def test_an_id_that_is_none_leads_nowhere(hospital: Hospital) -> None:
         ("/v1/appointments", {"patient_id": "17"}),
         ("/v1/appointments", {"day": ["2027-03-01", "2027-03-02"]}),
         ("/v1/patients", {"cursor": "!!!"}),
-        ("/v1/patients", {"birth_date": "1990-13-01"}),
+        ("/v1/patients", {"dob": "1990-13-01"}),
         ("/v1/doctors", {"active": "perhaps"}),
         ("/v1/doctors/{doctor_id}/availability", {"from": "2027-03-01T10:00:00"}),
         ("/v1/doctors/{doctor_id}/availability", {"from": "2027-03-02", "to": "2027-03-01"}),

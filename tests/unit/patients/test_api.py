@@ -244,7 +244,7 @@ def test_a_search_answers_lines_and_a_cursor(hospital: Hospital) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        {"age": "3"}, {"limit": "0"}, {"limit": ["1", "2"]}, {"cursor": "%"}, {"birth_date": "1990"},
+        {"age": "3"}, {"limit": "0"}, {"limit": ["1", "2"]}, {"cursor": "%"}, {"dob": "1990"},
         {"mrn": "123456789"}, {"phone": "x"}, {"external_id": "1"}, {"name": "\u202e"},
     ],
 )  # fmt: skip

@@ -119,8 +119,8 @@ def test_a_birth_date_follows_its_correction(patients: Patients) -> None:
     asha = registered(patients)
     service.update_patient(asha.patient_id, an_update(dob="1991-04-23"), a_call(), patients)
 
-    assert found(patients, birth_date="1991-04-23") == ["Asha Verma"]
-    assert found(patients, birth_date="1990-04-23") == []
+    assert found(patients, dob="1991-04-23") == ["Asha Verma"]
+    assert found(patients, dob="1990-04-23") == []
 
 
 def test_every_filter_that_is_given_must_hold(patients: Patients) -> None:
@@ -132,8 +132,8 @@ def test_every_filter_that_is_given_must_hold(patients: Patients) -> None:
     ]:
         registered(patients, name=name, dob=dob, phone=phone, email=f"{name[0]}{phone}{dob}@example.com")
 
-    assert found(patients, name="asha", birth_date="1990-04-23", phone="9227680403") == ["Asha Rao"]
-    assert found(patients, phone="9227680403", birth_date="1991-04-23") == ["Asha Rao"]
+    assert found(patients, name="asha", dob="1990-04-23", phone="9227680403") == ["Asha Rao"]
+    assert found(patients, phone="9227680403", dob="1991-04-23") == ["Asha Rao"]
     assert found(patients, email="A92276804021990-04-23@example.com", name="Rohan") == []
 
 
@@ -149,7 +149,7 @@ def test_deactivated_patients_are_found_but_marked(patients: Patients) -> None:
 
 
 @pytest.mark.parametrize("limit", ["1", "3", "7", "100"])
-@pytest.mark.parametrize("query", [{}, {"name": "Asha"}, {"birth_date": "1990-04-23"}, {"phone": "9227680402"}])
+@pytest.mark.parametrize("query", [{}, {"name": "Asha"}, {"dob": "1990-04-23"}, {"phone": "9227680402"}])
 def test_pages_show_everybody_once(patients: Patients, query: dict[str, str], limit: str) -> None:
     everybody = [f"Asha {letter * 3}" for letter in "BCDFGHJKLM"]
     for name in everybody:
@@ -178,10 +178,10 @@ def test_a_cursor_of_something_else_is_refused(patients: Patients, cursor: str) 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"birth_date": "19900423"},
-        {"birth_date": "0"},
-        {"birth_date": "1990-04-23T00:00:00"},
-        {"birth_date": "1990-W17-1"},
+        {"dob": "19900423"},
+        {"dob": "0"},
+        {"dob": "1990-04-23T00:00:00"},
+        {"dob": "1990-W17-1"},
         {"limit": "0"},
         {"limit": "101"},
         {"mrn": "12"},
@@ -215,9 +215,9 @@ def test_the_calls_of_a_search_do_not_grow_with_the_patients(patients: Patients)
 @pytest.mark.parametrize(
     ("name", "dob", "phone", "reasons"),
     [
-        ("Verma Aasha", "1990-04-23", None, ["name", "birth_date"]),
-        ("Asha Verma", "1990-04-23", "9227680402", ["name", "birth_date", "phone"]),
-        ("Asha Devi Verma", "1990-04-23", None, ["name", "birth_date"]),
+        ("Verma Aasha", "1990-04-23", None, ["name", "dob"]),
+        ("Asha Verma", "1990-04-23", "9227680402", ["name", "dob", "phone"]),
+        ("Asha Devi Verma", "1990-04-23", None, ["name", "dob"]),
         ("Rohan Verma", "1985-01-01", "9227680402", ["phone"]),
         ("Asha Verma", "1985-01-01", "9227680402", ["name", "phone"]),
     ],
