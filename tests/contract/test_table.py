@@ -81,6 +81,18 @@ class TableContract:
         table.commit([Remove(Key("thing#1", "state"))])
         assert table.get(Key("thing#1", "state")) is None
 
+    def test_removing_a_version_takes_that_one_only(self, table: Table) -> None:
+        key = Key("thing#1", "state")
+        table.commit([Insert(an_item(version=2)), Insert(an_item("other"))])
+        for remove in (Remove(key, version=1), Remove(key, version=3), Remove(Key("thing#1", "absent"), version=1)):
+            with pytest.raises(Conflict) as raised:
+                table.commit([Remove(Key("thing#1", "other")), remove, Insert(an_item("new"))])
+            assert raised.value.changes == (remove,)
+        rows = [key, Key("thing#1", "other"), Key("thing#1", "new")]
+        assert set(table.get_many(rows)) == set(rows[:2])
+        table.commit([Remove(key, version=2)])
+        assert table.get(key) is None
+
     def test_get_many_reads_what_there_is_and_tolerates_repeats(self, table: Table) -> None:
         table.commit([Insert(an_item("a")), Insert(an_item("b"))])
         keys = [Key("thing#1", name) for name in ("a", "b", "c", "a")]

@@ -61,8 +61,8 @@ class MemoryTable:
                 return present is not None and present.version == item.version - 1
             case Refresh(item):
                 return present is None or present.version < item.version
-            case Remove():
-                return True
+            case Remove(_, version):
+                return version is None or (present is not None and present.version == version)
             case Amend(_, put, drop):
                 return present is not None and all(name in (present.entries or {}) for name in (*put, *drop))
 

@@ -68,9 +68,10 @@ class Refresh:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Gone afterwards, whether or not it was there."""
+    """Gone afterwards, whether or not it was there. With a version, it must be there at that version."""
 
     key: Key
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,8 +165,8 @@ class DynamoTable:
                 transaction.save(_row(row, item), condition=row.version == item.version - 1)
             case Refresh(item):
                 transaction.save(_row(row, item), condition=row.pk.does_not_exist() | (row.version < item.version))
-            case Remove(key):
-                transaction.delete(row(key.pk, key.sk))
+            case Remove(key, version):
+                transaction.delete(row(key.pk, key.sk), condition=None if version is None else row.version == version)
             case Amend(key, put, drop):
                 actions, condition = _amendment(row, put, drop)
                 transaction.update(row(key.pk, key.sk), actions=actions, condition=condition)
