@@ -204,6 +204,13 @@ def noted(appointment: Appointment, text: str, who: Principal, now: datetime) ->
     return _changed(appointment, "noted", who, now, notes=(*appointment.notes, note))
 
 
+def stands(appointment: Appointment, version: int, now: datetime) -> bool:
+    """Whether the visit is still to come as it was at `version`. Notes change nothing about who comes when."""
+    since = appointment.history[version:]
+    unchanged = version <= appointment.version and all(step.action == "noted" for step in since)
+    return unchanged and appointment.status is Status.SCHEDULED and now < appointment.slot_end
+
+
 def _check_status(appointment: Appointment, *allowed: Status) -> None:
     if appointment.status not in allowed or appointment.historical:
         raise InvalidTransition(f"This cannot be done to a visit that is {appointment.status}.")

@@ -212,6 +212,10 @@ class AppointmentCancelled(AppointmentFact):
     reason: str | None
     seconds_before_start: int
 
+    @classmethod
+    def of(cls, appointment: Appointment, **more: object) -> Self:
+        return super().of(appointment, **dict(appointment.cancellation or ()), **more)
+
 
 class AppointmentCheckedIn(AppointmentFact):
     type: ClassVar[str] = "appointments.checked_in.v1"

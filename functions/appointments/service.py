@@ -119,8 +119,7 @@ def cancel(
 
     def decide(before: Appointment) -> tuple[Appointment, Fact]:
         after = changes.cancelled(before, command, call.who, call.now)
-        assert after.cancellation  # noqa: S101  (a cancelled visit says how)
-        return after, AppointmentCancelled.of(after, **after.cancellation.model_dump())
+        return after, AppointmentCancelled.of(after)
 
     return _change(appointment_id, "appointments:cancel", call, appointments, decide)
 

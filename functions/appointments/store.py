@@ -2,7 +2,7 @@
 
 | row | pk | sk | index `by_a` |
 |---|---|---|---|
-| visit | `appointment#<id>` | `state`, `event#<version>` | |
+| visit | `appointment#<id>` | `state`, `event#<version>`; `confirmed`: up to which version it was | |
 | doctor's sheet | `doctor#<id>` | `day#<clinic day>` | `day#<clinic day>#<shard>` / doctor |
 | patient's sheet | `patient#<id>` | `day#<UTC day>` | |
 | copies | `doctor#<id>`, `patient#<id>` | `profile` | |
@@ -107,6 +107,15 @@ class Appointments(Aggregates[Appointment]):
     def doctor(self, doctor_id: str) -> DoctorCopy | None:
         return doctor_of(self.table.get(doctor_key(doctor_id)))
 
+    def with_confirmed(self, appointment_id: str) -> tuple[Stored[Appointment] | None, int]:
+        """The visit, and the version at which it was last confirmed: 0 where it never was."""
+        own, confirmed = self.key(appointment_id), _confirmed_key(appointment_id)
+        found = self.table.get_many([own, confirmed])
+        return self.read(found.get(own)), found[confirmed].version if confirmed in found else 0
+
+    def keep_confirmed(self, appointment_id: str, version: int) -> None:
+        self._keep(Item(*_confirmed_key(appointment_id), version=version))
+
     def keep_patient(self, copy: PatientCopy) -> None:
         self._keep(Item(*patient_key(copy.patient_id), version=copy.version, body=copy.model_dump_json()))
 
@@ -119,6 +128,10 @@ class Appointments(Aggregates[Appointment]):
             self.table.commit([Refresh(item)])
         except Conflict:
             return  # A later version is here already: events may come twice and in any order.
+
+
+def _confirmed_key(appointment_id: str) -> Key:
+    return Key(f"appointment#{appointment_id}", "confirmed")
 
 
 def patient_key(patient_id: str) -> Key:

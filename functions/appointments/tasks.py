@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appointments import agenda, service
+from appointments import agenda, confirmation, service
 from appointments.commands import RecordAppointment
+from appointments.model import AppointmentFact
 from appointments.people import DoctorCopy, PatientCopy
 from appointments.store import Appointments
 from hms import clock, ids, telemetry
 from hms.auth import Principal
 from hms.call import Call
 from hms.errors import IdempotencyKeyReused
+from hms.policy import Policy
 from hms.store import DynamoTable
 from hms.tasks import Tasks
 
@@ -19,8 +22,32 @@ if TYPE_CHECKING:
     from hms.tasks import Payload
 
 appointments = Appointments(DynamoTable())
+policy = Policy.load(Path(__file__).with_name("policy.json"))
 tasks = Tasks()
 handler = tasks.handler
+
+
+@tasks.task("snapshot")
+def snapshot(payload: Payload) -> Payload:
+    """`{"appointment_id"}` → the visit as the events tell it, read consistently, or `absent`."""
+    stored = appointments.load(payload["appointment_id"])
+    if stored is None:
+        return {"outcome": "absent"}
+    return {"outcome": "ok", "snapshot": AppointmentFact.of(stored.state).model_dump(mode="json")}
+
+
+@tasks.task("confirm")
+def confirm(payload: Payload) -> Payload:
+    """`{"appointment_id", "version"}` → `ok`, or `superseded` where the visit has changed since."""
+    visit, version = payload["appointment_id"], payload["version"]
+    return {"outcome": confirmation.confirm(visit, version, _flows(payload), appointments)}
+
+
+@tasks.task("cancel_for_clinic")
+def cancel_for_clinic(payload: Payload) -> Payload:
+    """`{"appointment_id", "version", "reason"}` → `ok` where the clinic cancelled it, or `superseded`."""
+    visit, version, reason = payload["appointment_id"], payload["version"], payload["reason"]
+    return {"outcome": confirmation.cancel_for_clinic(visit, version, reason, _flows(payload), appointments)}
 
 
 @tasks.task("stranded")
@@ -59,6 +86,12 @@ def record_appointments(payload: Payload) -> Payload:
     answers = [_recorded(command, call) for command in commands]
     telemetry.log("INFO", "recorded", rows=len(answers), new=sum(one["outcome"] == "new" for one in answers))
     return {"outcome": "ok", "recorded": answers}
+
+
+def _flows(payload: Payload) -> Call:
+    roles = ("service",)
+    who = Principal("confirm-appointment", roles, scopes=policy.scopes(roles))
+    return Call(who, clock.now(), payload["correlation_id"])
 
 
 def _recorded(command: RecordAppointment, call: Call) -> Payload:

@@ -29,6 +29,14 @@ class DoctorNotFound(NotFound):
     code, detail = "DOCTOR_NOT_FOUND", "There is no such doctor."
 
 
+class DoctorInactive(Conflicting):
+    code, detail = "DOCTOR_INACTIVE", "The doctor is no longer available."
+
+
+class DepartmentMismatch(Conflicting):
+    code, detail = "DEPARTMENT_MISMATCH", "The doctor has moved to another department."
+
+
 class OverrideNotFound(NotFound):
     code, detail = "OVERRIDE_NOT_FOUND", "The doctor has no override on this date."
 
@@ -111,6 +119,16 @@ def reactivated(doctor: Doctor, now: datetime) -> Doctor:
     if doctor.active:
         raise InvalidTransition("The doctor is active already.")
     return changed(doctor, now, active=True, inactive_reason=None)
+
+
+def check_sees(doctor: Doctor | None, department: str) -> None:
+    """Whether visits to this doctor in this department are to take place."""
+    if doctor is None:
+        raise DoctorNotFound
+    if not doctor.active:
+        raise DoctorInactive
+    if folded(doctor.department) != folded(department):
+        raise DepartmentMismatch
 
 
 def check_periods(periods: Sequence[Period]) -> None:

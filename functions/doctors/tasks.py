@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from doctors import rules
 from doctors.model import DoctorFact
 from doctors.store import Doctors
 from hms import clock, ids, telemetry
 from hms.auth import Principal
 from hms.call import Call
+from hms.errors import Problem
 from hms.store import DynamoTable
 from hms.tasks import Tasks
 
@@ -27,6 +29,17 @@ def snapshot(payload: Payload) -> Payload:
     if stored is None:
         return {"outcome": "absent"}
     return {"outcome": "ok", "snapshot": DoctorFact.of(stored.state).model_dump(mode="json")}
+
+
+@tasks.task("verify")
+def verify(payload: Payload) -> Payload:
+    """`{"doctor_id", "department"}` → `ok`, or `refused` with a problem that names nobody, in words for patients."""
+    stored = doctors.load(payload["doctor_id"])
+    try:
+        rules.check_sees(stored.state if stored else None, payload["department"])
+    except Problem as problem:
+        return {"outcome": "refused", "problem": {"code": problem.code, "detail": problem.detail}}
+    return {"outcome": "ok"}
 
 
 @tasks.task("open_departments")

@@ -24,6 +24,10 @@ class PatientNotFound(NotFound):
     code, detail = "PATIENT_NOT_FOUND", "There is no such patient."
 
 
+class PatientInactive(Conflicting):
+    code, detail = "PATIENT_INACTIVE", "The patient's registration is not active."
+
+
 class EmailTaken(Conflicting):
     code, detail = "EMAIL_TAKEN", "Another patient has this e-mail address."
 
@@ -96,6 +100,14 @@ def reactivated(patient: Patient, now: datetime) -> Patient:
     if patient.active:
         raise InvalidTransition("The patient is active already.")
     return changed(patient, now, active=True, inactive_reason=None)
+
+
+def check_may_come(patient: Patient | None) -> None:
+    """Whether visits of this patient are to take place."""
+    if patient is None:
+        raise PatientNotFound
+    if not patient.active:
+        raise PatientInactive
 
 
 def changed(patient: Patient, now: datetime, **fields: Any) -> Patient:

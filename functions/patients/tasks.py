@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from hms import clock, ids, telemetry
 from hms.auth import Principal
 from hms.call import Call
+from hms.errors import Problem
 from hms.store import DynamoTable
 from hms.tasks import Tasks
+from patients import rules
 from patients.model import PatientFact
 from patients.store import Patients
 
@@ -27,6 +29,17 @@ def snapshot(payload: Payload) -> Payload:
     if stored is None:
         return {"outcome": "absent"}
     return {"outcome": "ok", "snapshot": PatientFact.of(stored.state).model_dump(mode="json")}
+
+
+@tasks.task("verify")
+def verify(payload: Payload) -> Payload:
+    """`{"patient_id"}` → `ok`, or `refused` with a problem that names nobody, in words for patients."""
+    stored = patients.load(payload["patient_id"])
+    try:
+        rules.check_may_come(stored.state if stored else None)
+    except Problem as problem:
+        return {"outcome": "refused", "problem": {"code": problem.code, "detail": problem.detail}}
+    return {"outcome": "ok"}
 
 
 @tasks.task("import_patients")

@@ -339,3 +339,27 @@ def test_others_get_a_snapshot_with_no_contact_data(hospital: Hospital) -> None:
     assert "meera.iyer@" not in json.dumps(answer)
     assert tasks.handler({"task": "snapshot", "doctor_id": UNKNOWN}) == {"outcome": "absent"}
     assert tasks.handler({"task": "ping"}) == {"outcome": "ok"}
+
+
+def verified(doctor: Any, department: str = "Cardiology") -> Any:
+    return tasks.handler({"task": "verify", "department": department, **of(doctor)})
+
+
+def test_the_owner_vouches_for_an_active_doctor_of_the_department(hospital: Hospital) -> None:
+    doctor = hospital.register()
+
+    assert verified(doctor) == {"outcome": "ok"}
+    assert verified(doctor, " cardiology ") == {"outcome": "ok"}
+
+
+def test_the_owner_says_in_words_for_patients_why_it_does_not_vouch(hospital: Hospital) -> None:
+    doctor = hospital.register()
+
+    unknown, elsewhere = verified({"doctor_id": UNKNOWN}), verified(doctor, "Neurology")
+    hospital.send("POST", DOCTOR + "/deactivate", {"reason": "private"}, path=of(doctor))
+    gone = verified(doctor)
+
+    assert [answer["outcome"] for answer in (unknown, elsewhere, gone)] == ["refused"] * 3
+    assert unknown["problem"]["code"] == "DOCTOR_NOT_FOUND"
+    assert elsewhere["problem"]["code"] == "DEPARTMENT_MISMATCH"
+    assert gone["problem"] == {"code": "DOCTOR_INACTIVE", "detail": "The doctor is no longer available."}

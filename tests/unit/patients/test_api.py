@@ -359,3 +359,17 @@ def test_only_roles_of_the_policy_pass(hospital: Hospital, route: Any, role: str
 
     scope = "any" if route.permission == "public" else POLICY.scopes((role,)).get(route.permission)
     assert (answer.status != 403) == (scope == "any")
+
+
+def test_the_owner_vouches_for_active_patients_and_says_nothing_personal(hospital: Hospital) -> None:
+    asha = hospital.register()
+
+    here = tasks.handler({"task": "verify", **of(asha)})
+    hospital.send("POST", f"{ONE}/deactivate", {"reason": "private"}, path=of(asha))
+    gone = tasks.handler({"task": "verify", **of(asha)})
+    unknown = tasks.handler({"task": "verify", "patient_id": UNKNOWN})
+
+    assert here == {"outcome": "ok"}
+    problem = {"code": "PATIENT_INACTIVE", "detail": "The patient's registration is not active."}
+    assert gone == {"outcome": "refused", "problem": problem}
+    assert (unknown["outcome"], unknown["problem"]["code"]) == ("refused", "PATIENT_NOT_FOUND")
