@@ -15,6 +15,8 @@ MAX_RESOURCES = 500
 MAX_RESOURCES_OF_A_DOMAIN = 24
 FOURTEEN_DAYS = 1_209_600
 MAX_TIMEOUT = 90
+# The most that SQS knows: for functions that cannot start at all. The others give up themselves, after five.
+MOST_RECEIVES = 1000
 FUNCTIONS = sorted(of_type("AWS::Lambda::Function"))
 TABLES = sorted(of_type("AWS::DynamoDB::Table"))
 QUEUES = sorted(of_type("AWS::SQS::Queue"))
@@ -166,9 +168,21 @@ def test_what_cannot_be_handled_is_kept(name: str) -> None:
         kept_in = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
     else:
         redrive = of_type("AWS::SQS::Queue")[source]["RedrivePolicy"]
-        assert redrive["maxReceiveCount"] == 5
+        assert redrive["maxReceiveCount"] == MOST_RECEIVES
         kept_in = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
     assert kept_in in QUEUES
+
+
+def test_a_consumer_gives_up_after_five_tries_and_keeps_a_pointer() -> None:
+    for name, mapping in of_type("AWS::Lambda::EventSourceMapping").items():
+        source, attribute = mapping["EventSourceArn"]["Fn::GetAtt"]
+        if attribute == "Arn":
+            kept_in = of_type("AWS::SQS::Queue")[source]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+            function = of_type("AWS::Lambda::Function")[mapping["FunctionName"]["Ref"]]
+            variables = function["Environment"]["Variables"]
+            assert (variables["DEAD_LETTERS_URL"], variables["MOST_RECEIVES"]) == ({"Ref": kept_in}, 5), name
+            allowed = [one for _, one in statements() if one["Resource"] == {"Fn::GetAtt": [kept_in, "Arn"]}]
+            assert "sqs:SendMessage" in [one["Action"] for one in allowed], name
 
 
 def test_a_message_stays_invisible_for_six_times_its_functions_timeout() -> None:

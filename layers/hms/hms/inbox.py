@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
 from hms import seam, telemetry
+from hms.dead_letters import given_up
 from hms.events import Event
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Inbox:
 
     def _consume(self, record: SQSRecord) -> None:
         try:
+            if given_up(record):
+                return
             event = Event.model_validate_json(record.body)
             consumer = self._consumers.get(event.type)
             if consumer:
