@@ -35,7 +35,8 @@ class MemoryTable:
     def query(self, query: Query) -> Found:
         self.reads += 1
         low, high = query.bounds()
-        placed = [(place, item) for item in self.items.values() if (place := _place(query, item))]
+        shown = list(self._shown(query).values())
+        placed = [(place, item) for item in shown if (place := _place(query, item))]
         within = [(place.sk, item) for place, item in placed if place.pk == query.pk and low <= place.sk <= high]
         within.sort(key=lambda pair: pair[0], reverse=not query.forward)
         return page(query, [item for _, item in within])
@@ -51,6 +52,9 @@ class MemoryTable:
                 raise Conflict(failed)
             for change in changes:
                 self._apply(change)
+
+    def _shown(self, _query: Query) -> dict[Key, Item]:
+        return self.items
 
     def _holds(self, change: Change) -> bool:
         present = self.items.get(_key(change))
@@ -77,6 +81,20 @@ class MemoryTable:
                 entries = {**(present.entries or {}), **put}
                 kept = {name: value for name, value in entries.items() if name not in drop}
                 self.items[key] = replace(present, entries=kept, version=present.version + 1)
+
+
+class LaggingTable(MemoryTable):
+    """Its indexes show the rows as they were when they last caught up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._indexed: dict[Key, Item] = {}
+
+    def catch_up(self) -> None:
+        self._indexed = dict(self.items)
+
+    def _shown(self, query: Query) -> dict[Key, Item]:
+        return self._indexed if query.index else self.items
 
 
 def _place(query: Query, item: Item) -> Key | None:
