@@ -97,5 +97,6 @@ def _record(number: int, event: Event) -> Sample:
         "eventID": ids.derived("record", event.id),
         "eventName": "INSERT",
         "eventSource": "aws:dynamodb",
+        "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/hms/stream/2026-11-21T06:30:00.000",
         "dynamodb": {"SequenceNumber": f"{number:021d}", "NewImage": image, "StreamViewType": "NEW_IMAGE"},
     }

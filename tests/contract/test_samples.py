@@ -54,12 +54,13 @@ def test_a_tasks_function_takes_its_sample(name: str) -> None:
 def test_the_relay_publishes_its_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     published: list[dict[str, Any]] = []
 
-    class Topic:
-        def publish(self, **message: Any) -> None:
-            published.append(message)
+    class Sns:
+        def publish_batch(self, TopicArn: str, PublishBatchRequestEntries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            published.extend(PublishBatchRequestEntries)
+            return {}
 
     monkeypatch.setenv("TOPIC_ARN", "arn:topic")
-    monkeypatch.setattr(relay, "_sns", Topic)
+    monkeypatch.setattr(relay, "_sns", Sns)
 
     assert relay.handler(SAMPLES["relay"]) == {"batchItemFailures": []}
     assert [json.loads(message["Message"])["type"] for message in published] == [

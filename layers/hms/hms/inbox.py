@@ -36,6 +36,10 @@ class Inbox:
     def types(self) -> tuple[str, ...]:
         return tuple(self._consumers)
 
+    def consumer(self, kind: str) -> Consumer:
+        """Who takes events of this type. Raises KeyError where nobody does."""
+        return self._consumers[kind]
+
     def handler(self, batch: dict[str, Any], _context: object = None) -> dict[str, Any]:
         """An SQS batch in; out come the messages that failed, which alone will be delivered again."""
         seam.begin(batch)

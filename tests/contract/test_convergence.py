@@ -1,0 +1,91 @@
+"""Whatever order a history of events comes in, and however often, a consumer ends with the same rows."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hms.store import DynamoTable
+from tests.support.memory import MemoryTable
+from tools import contracts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hms.events import Event
+    from hms.inbox import Consumer, Inbox
+    from hms.rows import Item, Key
+
+DOMAINS = ("appointments", "patients")
+
+
+@cache
+def inbox_of(domain: str) -> Inbox:
+    inbox: Inbox = import_module(f"{domain}.inbox").inbox
+    return inbox
+
+
+def histories(domain: str) -> dict[str, list[Event]]:
+    """For each consumer the life of one aggregate: its types as the versions 1, 2, 3 …"""
+    kinds: defaultdict[Consumer, list[str]] = defaultdict(list)
+    inbox = inbox_of(domain)
+    for kind in inbox.types:
+        kinds[inbox.consumer(kind)].append(kind)
+    return {one.__name__: [_at(kind, n) for n, kind in enumerate(of, start=1)] for one, of in kinds.items()}
+
+
+def _at(kind: str, version: int) -> Event:
+    event = contracts.example_of(kind)
+    # What a later version says differs from what an earlier one said.
+    told = {"version": version, "name": f"Name {version}"}
+    told = {name: value for name, value in told.items() if name in event.data}
+    return event.model_copy(update={"version": version, "data": event.data | told})
+
+
+def left_by(domain: str, events: Sequence[Event]) -> dict[Key, Item]:
+    table = MemoryTable()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("get", "get_many", "query", "commit"):
+            method = getattr(table, name)
+            patch.setattr(DynamoTable, name, lambda _self, asked, method=method: method(asked))
+        for event in events:
+            batch = {"Records": [{"messageId": "m", "body": event.model_dump_json()}]}
+            assert inbox_of(domain).handler(batch) == {"batchItemFailures": []}
+    return table.items
+
+
+CONSUMERS = [pytest.param(domain, name, id=f"{domain}-{name}") for domain in DOMAINS for name in histories(domain)]
+
+
+@pytest.mark.parametrize(("domain", "consumer"), CONSUMERS)
+def test_repeats_and_late_events_leave_the_same_rows(domain: str, consumer: str) -> None:
+    history = histories(domain)[consumer]
+    expected = left_by(domain, history)
+    assert expected
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.permutations(history * 2))
+    def holds(events: list[Event]) -> None:
+        assert left_by(domain, events) == expected
+
+    holds()
+
+
+@pytest.mark.parametrize(("domain", "consumer"), CONSUMERS)
+def test_a_whole_history_replayed_changes_nothing(domain: str, consumer: str) -> None:
+    history = histories(domain)[consumer]
+
+    assert left_by(domain, history * 3) == left_by(domain, history)
+
+
+def test_the_histories_differ_from_version_to_version() -> None:
+    """Else a late event that wins would look the same."""
+    for event in histories("appointments")["keep_patient"]:
+        assert json.dumps(event.data).count(f"Name {event.version}") == 1
