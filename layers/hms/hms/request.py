@@ -168,11 +168,11 @@ def identity_of(
 
 
 def version_of(if_match: str | None) -> int | None:
-    """The version that If-Match names; 0, which nothing ever has, for what is not one of our ETags."""
+    """The version that If-Match names; -1, which nothing ever has, for what is not one of our ETags."""
     if if_match is None or if_match.strip() == "*":
         return None
     match = _ETAG.fullmatch(if_match.strip())
-    return int(match[1]) if match else 0
+    return int(match[1]) if match else -1
 
 
 def token_of(value: str | None) -> str | None:

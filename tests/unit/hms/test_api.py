@@ -111,7 +111,7 @@ def test_a_role_without_the_permission_is_refused_before_its_body_is_read() -> N
 
 
 @pytest.mark.parametrize(
-    ("header", "version"), [('"7"', 7), ('W/"7"', 7), ("7", 7), ("*", None), ("new", 0), ('""', 0)]
+    ("header", "version"), [('"7"', 7), ('W/"7"', 7), ("7", 7), ("*", None), ("new", -1), ('""', -1)]
 )
 def test_if_match_names_the_version_the_caller_has_seen(header: str, version: int | None) -> None:
     assert call_of(If_Match=header).if_match == version
