@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 X86_64 = 62
 MAX_UNZIPPED_MEGABYTES = 60
 PROGRAM = """
-import argon2, email_validator, cryptography, icalendar, phonenumbers, pydantic, pynamodb.models
+import argon2, email_validator, cryptography, icalendar, jinja2.sandbox, phonenumbers, pydantic, pynamodb.models
 import aws_lambda_powertools.event_handler, cryptography.hazmat.primitives.asymmetric.ec
 import botocore.session, importlib.metadata, zoneinfo
 session = botocore.session.get_session()
