@@ -152,10 +152,15 @@ def gateway() -> None:
 
 @app.command()
 def openapi() -> None:
-    """Write gateway.yaml, openapi.json, the event contracts and the samples from the code."""
-    from tools import contracts, gateway, openapi, samples
+    """Write gateway.yaml, openapi.json, asyncapi.json, the event contracts and the samples from the code."""
+    from tools import asyncapi, contracts, gateway, openapi, samples
 
-    for face in (gateway, openapi, contracts, samples):
+    try:
+        contracts.write()
+    except contracts.BreakingChange as problem:
+        typer.secho(f"hms: {problem}", err=True, fg="red")
+        raise typer.Exit(1) from None
+    for face in (gateway, openapi, asyncapi, samples):
         face.write()
 
 

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any
 from hms.auth import Principal
 from hms.call import Call
 from hms.events import Event, told
+from tools.compatibility import breaking
 from tools.examples import Examples
 from tools.paths import ROOT
 from tools.untitled import Untitled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hms.events import Fact
 
 FOLDER = ROOT / "events" / "contracts"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_ADVICE = "publish the new form as .v2 beside it; a contract that nobody has seen yet may be deleted first"
 _CALL = Call(
     Principal("01931c2e-7b1f-7c39-9d54-3b1c2a4f5e6e", ("receptionist",)),
     datetime(2026, 11, 21, 6, 30, tzinfo=UTC),
@@ -27,14 +31,27 @@ _CALL = Call(
 )
 
 
+class BreakingChange(Exception):
+    """A published contract would no longer hold; the message says where."""
+
+
 def write() -> None:
+    """Raises BreakingChange, and writes nothing, where a contract that is there would be broken."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     wanted = files()
-    for path in FOLDER.glob("*.json"):
-        if path.name not in wanted:
-            path.unlink()
+    if broken := list(_broken(wanted)):
+        raise BreakingChange("\n  ".join(["published contracts would be broken:", *broken, _ADVICE]))
     for name, text in wanted.items():
         (FOLDER / name).write_text(text)
+
+
+def _broken(wanted: dict[str, str]) -> Iterator[str]:
+    for path in sorted(FOLDER.glob("*.json")):
+        if path.name not in wanted:
+            yield f"{path.stem}: is not published any more"
+            continue
+        faults = breaking(json.loads(path.read_text()), json.loads(wanted[path.name]))
+        yield from (f"{path.stem}: {fault}" for fault in faults)
 
 
 def files() -> dict[str, str]:

@@ -6,7 +6,7 @@ from datetime import date, time
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hms.money import Money
+from hms.money import MoneyTold
 
 
 class PatientCopy(BaseModel):
@@ -63,7 +63,7 @@ class DoctorCopy(BaseModel):
     active: bool
     timezone: str
     max_daily_appointments: int
-    consultation_fee: Money | None = None
+    consultation_fee: MoneyTold | None = None
     schedule: tuple[WeeklyPeriod, ...] = ()
     overrides: tuple[Override, ...] = ()
     leave: tuple[Leave, ...] = ()

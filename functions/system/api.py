@@ -65,6 +65,11 @@ def get_description(_request: Request) -> Response:
     return Response(body=_text("openapi.json"))
 
 
+@app.route("GET", "/asyncapi.json", PUBLIC, summary="The events that the domains tell each other, in AsyncAPI 3.0")
+def get_events(_request: Request) -> Response:
+    return Response(body=_text("asyncapi.json"))
+
+
 @app.route("GET", "/docs", PUBLIC, summary="This description, to read", media_type="text/html")
 def get_docs(_request: Request) -> Response:
     headers = {"Content-Security-Policy": _PAGE_POLICY, "X-Content-Type-Options": "nosniff"}

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hms.store import DynamoTable
-from tests.support.memory import MemoryTable
+from tests.support.inboxes import left_by
 from tools import contracts
 
 if TYPE_CHECKING:
@@ -49,16 +48,8 @@ def _at(kind: str, version: int) -> Event:
     return event.model_copy(update={"version": version, "data": event.data | told})
 
 
-def left_by(domain: str, events: Sequence[Event]) -> dict[Key, Item]:
-    table = MemoryTable()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("get", "get_many", "query", "commit"):
-            method = getattr(table, name)
-            patch.setattr(DynamoTable, name, lambda _self, asked, method=method: method(asked))
-        for event in events:
-            batch = {"Records": [{"messageId": "m", "body": event.model_dump_json()}]}
-            assert inbox_of(domain).handler(batch) == {"batchItemFailures": []}
-    return table.items
+def left(domain: str, events: Sequence[Event]) -> dict[Key, Item]:
+    return left_by(inbox_of(domain), [event.model_dump(mode="json") for event in events])
 
 
 CONSUMERS = [pytest.param(domain, name, id=f"{domain}-{name}") for domain in DOMAINS for name in histories(domain)]
@@ -67,13 +58,13 @@ CONSUMERS = [pytest.param(domain, name, id=f"{domain}-{name}") for domain in DOM
 @pytest.mark.parametrize(("domain", "consumer"), CONSUMERS)
 def test_repeats_and_late_events_leave_the_same_rows(domain: str, consumer: str) -> None:
     history = histories(domain)[consumer]
-    expected = left_by(domain, history)
+    expected = left(domain, history)
     assert expected
 
     @settings(max_examples=100, deadline=None)
     @given(st.permutations(history * 2))
     def holds(events: list[Event]) -> None:
-        assert left_by(domain, events) == expected
+        assert left(domain, events) == expected
 
     holds()
 
@@ -82,7 +73,7 @@ def test_repeats_and_late_events_leave_the_same_rows(domain: str, consumer: str)
 def test_a_whole_history_replayed_changes_nothing(domain: str, consumer: str) -> None:
     history = histories(domain)[consumer]
 
-    assert left_by(domain, history * 3) == left_by(domain, history)
+    assert left(domain, history * 3) == left(domain, history)
 
 
 def test_the_histories_differ_from_version_to_version() -> None:

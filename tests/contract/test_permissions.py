@@ -22,6 +22,7 @@ DIRECTORY = "doctors:read"
 OPEN = {
     "get_description",
     "get_docs",
+    "get_events",
     "get_health",
     "get_liveness",
     "get_readiness",

@@ -171,7 +171,7 @@ def test_whoever_is_not_signed_in_sees_only_what_is_public(hospital: Hospital) -
         assert answer.headers["WWW-Authenticate"] == "Bearer"
     for path, _ in LISTS:
         refused(hospital.anyone.get(path), 401, "UNAUTHENTICATED")
-    for path in ("/health", "/healthz", "/ready", "/docs", "/openapi.json", "/.well-known/jwks.json"):
+    for path in ("/health", "/healthz", "/ready", "/docs", "/openapi.json", "/asyncapi.json", "/.well-known/jwks.json"):
         assert hospital.anyone.get(path).status_code == 200
     for domain in ("appointments", "doctors", "identity", "patients", "system"):
         assert agreed(hospital.anyone.get(f"/v1/{domain}/health"))["domain"] == domain

@@ -60,3 +60,9 @@ class Money(BaseModel):
 
     amount: Amount = Field(ge=0, examples=["500.00"])
     currency: str = Field(default="INR", pattern="^[A-Z]{3}$")
+
+
+class MoneyTold(Money):
+    """Money in an event of another domain, which may say more about it than is known here."""
+
+    model_config = ConfigDict(extra="ignore")
