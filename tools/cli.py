@@ -167,9 +167,10 @@ def openapi() -> None:
 @app.command()
 def docs() -> None:
     """Write the documents that come from the code."""
-    from tools import permissions
+    from tools import flows, permissions
 
-    permissions.write()
+    for document in (flows, permissions):
+        document.write()
 
 
 @app.command()

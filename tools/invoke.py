@@ -109,7 +109,8 @@ def in_order(all_: Mapping[str, Sample]) -> list[str]:
 
 def function_of(name: str) -> str:
     """The logical id of the function that a sample is for."""
-    return "".join(part.capitalize() for part in name.split("-")[:2])
+    parts = name.split("-")
+    return "".join(part.capitalize() for part in (parts if parts[-1] == "starter" else parts[:2]))
 
 
 def signed_in(sample: Sample, token: str, now: datetime) -> Sample:

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hms import ids
-from tools import contracts, openapi
+from tools import contracts, flows, openapi
 from tools.paths import ROOT
 from tools.routes import apis
 
@@ -48,6 +48,8 @@ def all_() -> dict[str, Sample]:
             samples[f"{domain}-inbox"] = _queued(domain)
         if _has(domain, "tasks"):
             samples[f"{domain}-tasks"] = {"task": "ping"}
+    for flow, kinds in flows.STARTED_BY.items():
+        samples[f"{flow}-starter"] = {"Records": [_message(contracts.example_of(kind)) for kind in kinds]}
     return dict(sorted(samples.items())) | {"relay": _streamed()}
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from hms import relay
+from hms import flows, relay
+from tests.support.machine import SUCCEEDED, Machine
 from tests.support.template import of_type
 from tools import samples
 
@@ -49,6 +50,16 @@ def test_an_api_function_takes_its_sample(name: str) -> None:
 @pytest.mark.parametrize("name", _named("tasks"))
 def test_a_tasks_function_takes_its_sample(name: str) -> None:
     assert import_module(f"{name.removesuffix('-tasks')}.tasks").handler(SAMPLES[name]) == {"outcome": "ok"}
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name.endswith("-starter")])
+def test_a_starter_takes_its_sample(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    function = of_type("AWS::Lambda::Function")["".join(map(str.title, name.split("-")))]
+    monkeypatch.setenv("INPUT_FIELDS", function["Environment"]["Variables"]["INPUT_FIELDS"])
+    monkeypatch.setenv("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:000000000000:stateMachine:flow")
+    monkeypatch.setattr(flows, "_states", lambda: Machine(SUCCEEDED))
+
+    assert flows.handler(SAMPLES[name]) == {"batchItemFailures": []}
 
 
 def test_the_relay_publishes_its_sample(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,7 +207,7 @@ def test_the_first_rule_that_is_broken_answers(hospital: Hospital) -> None:
     patient, rival = hospital.patient(), hospital.patient()
     hours = [{"weekday": "MONDAY", "start": "09:00", "end": "18:00", "slot_duration": 60}]
     doctor, other = hospital.doctor(hours=hours, max_daily_appointments=1), hospital.doctor(hours=hours)
-    agreed(hospital.book(rival, doctor, slot("10:00", minutes=60)), 201)
+    hospital.confirmed(agreed(hospital.book(rival, doctor, slot("10:00", minutes=60)), 201))
     agreed(hospital.book(patient, other, slot("12:00", minutes=60)), 201)
     ours, theirs = f"/v1/patients/{patient['patient_id']}", f"/v1/doctors/{doctor['doctor_id']}"
     late = hospital.reception.at(instant("09:30"))

@@ -176,6 +176,18 @@ class Hospital:
         visit: dict[str, Any] = agreed(booked, 201)
         return visit
 
+    def confirmed(self, visit: dict[str, Any]) -> dict[str, Any]:
+        """The visit once the flow has confirmed it: from then on no owner's word cancels it."""
+        key = {"pk": {"S": f"appointment#{visit['appointment_id']}"}, "sk": {"S": "confirmed"}}
+        table = self.resource("AppointmentsTable")
+
+        def version() -> int:
+            row = self.aws("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+            return int(row["version"]["N"]) if row else 0
+
+        assert eventually(version, lambda found: found >= visit["version"], 60) >= visit["version"]
+        return visit
+
     def free(self, doctor: dict[str, Any], day: date = MONDAY, by: Client | None = None) -> list[str]:
         """Local starts of the doctor's free slots of a day."""
         path = f"/v1/doctors/{doctor['doctor_id']}/availability"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
 from hms import ids, seam, telemetry
+from hms.dead_letters import given_up
 from hms.events import Event
 from hms.settings import setting
 
@@ -36,6 +37,8 @@ def handler(batch: dict[str, Any], _context: object = None) -> dict[str, Any]:
 
 def _run(record: SQSRecord) -> None:
     try:
+        if given_up(record):
+            return
         event = Event.model_validate_json(record.body)
         answer = _executed(event)
     except Exception as error:
