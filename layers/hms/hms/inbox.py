@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from pydantic_core import from_json
 
 from hms import seam, telemetry
 from hms.dead_letters import given_up
@@ -24,6 +25,7 @@ class Inbox:
     def __init__(self, domain: str) -> None:
         self._domain = domain
         self._consumers: dict[str, Consumer] = {}
+        self._other: Callable[[str], None] | None = None
 
     def on(self, *types: str) -> Callable[[Consumer], Consumer]:
         def declare(consumer: Consumer) -> Consumer:
@@ -31,6 +33,11 @@ class Inbox:
             return consumer
 
         return declare
+
+    def other(self, consumer: Callable[[str], None]) -> Callable[[str], None]:
+        """Declare who takes messages that are no events of ours, as text: an AWS service's own."""
+        self._other = consumer
+        return consumer
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -50,6 +57,9 @@ class Inbox:
         try:
             if given_up(record):
                 return
+            if self._other and not _is_event(record.body):
+                self._other(record.body)
+                return
             event = Event.model_validate_json(record.body)
             consumer = self._consumers.get(event.type)
             if consumer:
@@ -58,3 +68,7 @@ class Inbox:
             telemetry.fault("not consumed", error, domain=self._domain, message_id=record.message_id)
             raise
         telemetry.log("INFO", "consumed", domain=self._domain, event_type=event.type, event_id=event.id)
+
+
+def _is_event(body: str) -> bool:
+    return "specversion" in from_json(body)

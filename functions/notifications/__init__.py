@@ -1,0 +1,1 @@
+"""Telling people: messages about what happens, by e-mail, SMS and push."""

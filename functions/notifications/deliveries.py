@@ -1,0 +1,72 @@
+"""What SES reports of messages it has taken: delivered, delayed, bounced, complained of."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hms.call import decided
+from notifications import rules
+from notifications.model import Delivery, DeliveryReported
+
+if TYPE_CHECKING:
+    from hms.call import Call
+    from notifications.store import Notifications
+
+_NOTIFICATION_HEADER = "X-HMS-Notification"
+_ORDER = (Delivery.DELAYED, Delivery.DELIVERED, Delivery.BOUNCED, Delivery.COMPLAINED)
+
+
+class Report(NamedTuple):
+    """`addresses` are those that take nothing any more; `notification_id` is None for mail that is not ours."""
+
+    notification_id: str | None
+    delivery: Delivery
+    addresses: tuple[str, ...]
+
+
+def report_of(body: str) -> Report | None:
+    """Of an SES event (`eventType`) or notification (`notificationType`); None for those that say nothing here."""
+    said = json.loads(body)
+    kind = said.get("eventType") or said.get("notificationType")
+    if kind == "Bounce":
+        permanent = said["bounce"]["bounceType"] == "Permanent"
+        addresses = _addresses(said["bounce"]["bouncedRecipients"]) if permanent else ()
+        return Report(_id_of(said["mail"]), Delivery.BOUNCED if permanent else Delivery.DELAYED, addresses)
+    if kind == "Complaint":
+        return Report(_id_of(said["mail"]), Delivery.COMPLAINED, _addresses(said["complaint"]["complainedRecipients"]))
+    delivery = {"Delivery": Delivery.DELIVERED, "DeliveryDelay": Delivery.DELAYED}.get(kind)
+    return Report(_id_of(said["mail"]), delivery, ()) if delivery else None
+
+
+def take(report: Report, call: Call, notifications: Notifications) -> None:
+    """Addresses are suppressed and the message says what became of it, in one transaction.
+
+    A report that comes twice, or after a worse one, changes nothing.
+    """
+
+    def attempt() -> None:
+        addresses = [one for one in report.addresses if not notifications.suppressed(one)]
+        suppressions = [notifications.suppression(one, report.delivery) for one in addresses]
+        stored = notifications.load(report.notification_id) if report.notification_id else None
+        if stored and _is_news(stored.state.delivery, report.delivery):
+            after = rules.reported(stored.state, report.delivery, call.now)
+            notifications.save(stored, after, DeliveryReported.of(after), call, more=suppressions)
+        elif suppressions:
+            notifications.table.commit(suppressions)
+
+    decided(attempt)
+
+
+def _is_news(known: Delivery | None, reported: Delivery) -> bool:
+    return known is None or _ORDER.index(known) < _ORDER.index(reported)
+
+
+def _id_of(mail: dict[str, Any]) -> str | None:
+    tagged = mail.get("tags", {}).get("notification_id")
+    headers = {one["name"]: one["value"] for one in mail.get("headers", ())}
+    return tagged[0] if tagged else headers.get(_NOTIFICATION_HEADER)
+
+
+def _addresses(recipients: list[dict[str, str]]) -> tuple[str, ...]:
+    return tuple(one["emailAddress"] for one in recipients)

@@ -1,0 +1,53 @@
+"""Changes of people and subjects, and what became of messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hms import clock, ids
+from hms.auth import Principal
+from hms.call import Call
+from hms.inbox import Inbox
+from hms.store import DynamoTable
+from notifications import deliveries, service
+from notifications.kinds import kinds
+from notifications.owners import TasksOwners
+from notifications.people import DoctorCopy, PatientCopy
+from notifications.store import Notifications
+
+if TYPE_CHECKING:
+    from hms.events import Event
+
+table = DynamoTable()
+notifications = Notifications(table)
+office = service.Office(notifications, TasksOwners())
+inbox = Inbox("notifications")
+handler = inbox.handler
+
+
+@inbox.on("patients.registered.v1", "patients.updated.v1", "patients.deactivated.v1", "patients.reactivated.v1")
+def keep_patient(event: Event) -> None:
+    notifications.patients.keep(PatientCopy.model_validate(event.data))
+
+
+@inbox.on(
+    "doctors.registered.v1",
+    "doctors.updated.v1",
+)
+def keep_doctor(event: Event) -> None:
+    notifications.doctors.keep(DoctorCopy.model_validate(event.data))
+
+
+@inbox.on(*kinds().event_types)
+def hear(event: Event) -> None:
+    service.hear(event, call_for(event.correlationid), office)
+
+
+@inbox.other
+def take_report(body: str) -> None:
+    if report := deliveries.report_of(body):
+        deliveries.take(report, call_for(ids.new()), notifications)
+
+
+def call_for(correlation_id: str) -> Call:
+    return Call(Principal("notifications", ("service",)), clock.now(), correlation_id)
