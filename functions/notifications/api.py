@@ -9,7 +9,7 @@ from hms.errors import StaleVersion
 from hms.gate import gate
 from hms.policy import Policy
 from hms.store import DynamoTable
-from notifications import listing, service
+from notifications import listing, service, template_api
 from notifications.model import (
     NotificationPage,
     NotificationView,
@@ -106,3 +106,6 @@ def set_notification_preferences(request: Request, command: SetPreferences) -> R
 def restore_notification_addresses(request: Request, _command: RestoreAddresses) -> Response:
     service.lift_suppressions(request.path["patient_id"], office)
     return Response(204)
+
+
+template_api.declare(app)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from hms.aggregate import Entity
 from hms.events import Fact
 from hms.fields import Command, View
+
+if TYPE_CHECKING:
+    from notifications.template import Template
 
 
 class Channel(StrEnum):
@@ -269,6 +272,38 @@ class PreferencesChanged(Fact):
     muted: tuple[str, ...]
 
 
+class TemplateChanged(Fact):
+    """Without the words: who needs them asks."""
+
+    type: ClassVar[str] = "notifications.template_changed.v1"
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "template_id": "01931c2e-7b1f-8c39-9d54-3b1c2a4f5e64",
+                    "version": 1,
+                    "kind": "appointment-booked",
+                    "channel": "sms",
+                    "language": "hi",
+                    "status": "EDITED",
+                }
+            ]
+        },
+    )
+
+    template_id: str
+    version: int
+    kind: str
+    channel: Channel
+    language: str
+    status: str
+
+    @classmethod
+    def of(cls, template: Template) -> Self:
+        return cls.model_validate({name: getattr(template, name) for name in cls.model_fields})
+
+
 FACTS: tuple[type[Fact], ...] = (
     NotificationRequested,
     NotificationDeferred,
@@ -278,4 +313,5 @@ FACTS: tuple[type[Fact], ...] = (
     NotificationResent,
     DeliveryReported,
     PreferencesChanged,
+    TemplateChanged,
 )
