@@ -78,6 +78,14 @@ def test_a_function_knows_its_stage(name: str) -> None:
     assert of_type("AWS::Lambda::Function")[name]["Environment"]["Variables"]["STAGE"] == {"Ref": "Stage"}
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_functions_settings_are_texts(name: str) -> None:
+    """CloudFormation makes a text of a number; MiniStack hands the number to a process, which does not start then."""
+    variables = of_type("AWS::Lambda::Function")[name]["Environment"]["Variables"]
+
+    assert all(isinstance(value, str | dict) for value in variables.values())
+
+
 def test_only_the_parameter_brings_the_test_layer() -> None:
     for function in of_type("AWS::Lambda::Function").values():
         own, third_party, testing = function["Layers"]
@@ -244,7 +252,7 @@ def test_a_consumer_gives_up_after_five_tries_and_keeps_a_pointer() -> None:
             kept_in = of_type("AWS::SQS::Queue")[source]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
             function = of_type("AWS::Lambda::Function")[mapping["FunctionName"]["Ref"]]
             variables = function["Environment"]["Variables"]
-            assert (variables["DEAD_LETTERS_URL"], variables["MOST_RECEIVES"]) == ({"Ref": kept_in}, 5), name
+            assert (variables["DEAD_LETTERS_URL"], variables["MOST_RECEIVES"]) == ({"Ref": kept_in}, "5"), name
             allowed = [one for _, one in statements() if one["Resource"] == {"Fn::GetAtt": [kept_in, "Arn"]}]
             assert "sqs:SendMessage" in [one["Action"] for one in allowed], name
 
