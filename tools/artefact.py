@@ -27,7 +27,7 @@ UV = ROOT / ".tools" / "uv" / "bin" / "uv"
 ARCHITECTURE = "x86_64"
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 
-BOTOCORE_SERVICES = {"dynamodb", "kms", "lambda", "sns", "sqs", "states", "stepfunctions", "sts"}
+BOTOCORE_SERVICES = {"dynamodb", "kms", "lambda", "ses", "sns", "sqs", "states", "stepfunctions", "sts"}
 # The model of every function's first client, and the largest: what a function does to its table, nothing else.
 TABLE_OPERATIONS = {
     "BatchGetItem",

@@ -85,6 +85,14 @@ def seed() -> None:
     seed.seed(runner.running_system())
 
 
+@app.command()
+def outbox(address: Annotated[str, typer.Argument(help="only those to this e-mail address or number")] = "") -> None:
+    """Show the e-mails and text messages that the hospital on this machine has sent; they went to nobody."""
+    from tools import outbox, runner
+
+    outbox.show(runner.running_system(), address)
+
+
 @app.command("import")
 def import_folder(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="with the older system's CSV files")],

@@ -140,6 +140,13 @@ class System:
         config = ("--config-file", str(ROOT / "samconfig.toml"))
         place = (*config, "--template-file", str(template), "--stack-name", self.stack)
         _sam("deploy", *place, "--parameter-overrides", *overrides, environment=self.environment())
+        self._verify_sender()
+
+    def _verify_sender(self) -> None:
+        """SES of an emulator believes at once what its owner would have to prove to AWS."""
+        stack = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
+        sender = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}["SenderAddress"]
+        self.client("ses").verify_email_identity(EmailAddress=sender)
 
     def _takes_partial_batches(self) -> str:
         """Whether the streams there do; MiniStack takes any answer for success and moves on."""

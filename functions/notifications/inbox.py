@@ -1,4 +1,4 @@
-"""Changes of people and subjects, and what became of messages."""
+"""Changes of people and subjects, messages to be sent, and what became of those that were."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from hms.auth import Principal
 from hms.call import Call
 from hms.inbox import Inbox
 from hms.store import DynamoTable
-from notifications import deliveries, service
+from notifications import deliveries, sending, service
+from notifications.invitations import CalendarInvitations
 from notifications.kinds import kinds
+from notifications.model import Channel, NotificationRequested
 from notifications.owners import TasksOwners
 from notifications.people import DoctorCopy, PatientCopy
+from notifications.providers import Email, LoggedPush, Sms
 from notifications.store import Notifications
+from notifications.words import TemplateWording
 
 if TYPE_CHECKING:
     from hms.events import Event
@@ -21,6 +25,12 @@ if TYPE_CHECKING:
 table = DynamoTable()
 notifications = Notifications(table)
 office = service.Office(notifications, TasksOwners())
+providers: dict[Channel, sending.Provider] = {
+    Channel.EMAIL: Email(),
+    Channel.SMS: Sms(),
+    Channel.PUSH: LoggedPush(),
+}
+desk = sending.Desk(office, TemplateWording(table), CalendarInvitations(), providers)
 inbox = Inbox("notifications")
 handler = inbox.handler
 
@@ -41,6 +51,11 @@ def keep_doctor(event: Event) -> None:
 @inbox.on(*kinds().event_types)
 def hear(event: Event) -> None:
     service.hear(event, call_for(event.correlationid), office)
+
+
+@inbox.on(NotificationRequested.type)
+def send(event: Event) -> None:
+    sending.send(NotificationRequested.model_validate(event.data), call_for(event.correlationid), desk)
 
 
 @inbox.other

@@ -204,7 +204,7 @@ class NotificationFact(Fact):
 
     @classmethod
     def of(cls, notification: Notification) -> Self:
-        return cls.model_validate({name: getattr(notification, name) for name in NotificationFact.model_fields})
+        return cls.model_validate({name: getattr(notification, name) for name in cls.model_fields})
 
 
 class NotificationRequested(NotificationFact):

@@ -1,0 +1,116 @@
+"""What SES reports: addresses that bounce or complain are left alone, and the message says what became of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from notifications import deliveries, service
+from notifications.model import Channel, Delivery
+from tests.support.notifications import PATIENT, START, a_patient
+
+if TYPE_CHECKING:
+    from tests.support.notifications import PostOffice
+
+ADDRESS = "asha.rao@example.com"
+
+
+def report(kind: str, notification_id: str | None, **details: Any) -> str:
+    """As SES writes it into the topic of a configuration set."""
+    tags = {"notification_id": [notification_id]} if notification_id else {}
+    mail = {"messageId": "0100018f-abc", "destination": [ADDRESS], "tags": tags}
+    return json.dumps({"eventType": kind, "mail": mail, kind.lower(): details})
+
+
+def bounce(notification_id: str | None, kind: str = "Permanent") -> str:
+    return report("Bounce", notification_id, bounceType=kind, bouncedRecipients=[{"emailAddress": ADDRESS}])
+
+
+def complaint(notification_id: str) -> str:
+    return report("Complaint", notification_id, complainedRecipients=[{"emailAddress": ADDRESS.upper()}])
+
+
+@pytest.fixture
+def sent(post: PostOffice) -> str:
+    post.happens("booked")
+    post.sends()
+    return next(one.notification_id for one in post.messages() if one.channel is Channel.EMAIL)
+
+
+def comes(post: PostOffice, body: str) -> None:
+    said = deliveries.report_of(body)
+    assert said
+    deliveries.take(said, post.call(), post.notifications)
+
+
+def delivery(post: PostOffice, notification_id: str) -> Delivery | None:
+    stored = post.notifications.load(notification_id)
+    assert stored
+    return stored.state.delivery
+
+
+@pytest.mark.parametrize("body", [bounce, complaint])
+def test_an_address_that_bounced_or_complained_is_not_written_to_again(post: PostOffice, sent: str, body: Any) -> None:
+    comes(post, body(sent))
+    post.happens("rescheduled", version=2, start=START + timedelta(days=1))
+    post.sends()
+
+    assert ("appointment-rescheduled", "email", "ADDRESS_SUPPRESSED") in post.told()
+    assert ("appointment-rescheduled", "sms", "SENT") in post.told()
+
+
+def test_a_passing_bounce_suppresses_nothing(post: PostOffice, sent: str) -> None:
+    comes(post, bounce(sent, "Transient"))
+
+    assert delivery(post, sent) is Delivery.DELAYED
+    assert not post.notifications.suppressed(ADDRESS)
+
+
+def test_reports_come_twice_and_in_any_order_and_the_worst_stays(post: PostOffice, sent: str) -> None:
+    for body in (complaint(sent), report("Delivery", sent), bounce(sent), complaint(sent)):
+        comes(post, body)
+        rows = dict(post.table.items)
+        comes(post, body)
+        assert post.table.items == rows
+
+    assert delivery(post, sent) is Delivery.COMPLAINED
+
+
+def test_a_bounce_of_mail_that_is_not_ours_suppresses_its_address(post: PostOffice) -> None:
+    comes(post, bounce(None))
+
+    assert post.notifications.suppressed(ADDRESS)
+
+
+def test_the_message_is_known_by_its_header_too(post: PostOffice, sent: str) -> None:
+    """An identity's own feedback has no tags."""
+    headers = [{"name": "From", "value": "x"}, {"name": "X-HMS-Notification", "value": sent}]
+    comes(post, json.dumps({"notificationType": "Delivery", "mail": {"headers": headers}, "delivery": {}}))
+
+    assert delivery(post, sent) is Delivery.DELIVERED
+
+
+@pytest.mark.parametrize("kind", ["Open", "Click", "Send", "AmazonSnsSubscriptionSucceeded"])
+def test_other_reports_say_nothing_here(kind: str) -> None:
+    assert deliveries.report_of(json.dumps({"notificationType": kind, "mail": {}})) is None
+
+
+def test_reception_restores_an_address(post: PostOffice, sent: str) -> None:
+    comes(post, bounce(sent))
+    service.lift_suppressions(PATIENT, post.office)
+    post.happens("rescheduled", version=2, start=START + timedelta(days=1))
+    post.sends()
+
+    assert len(post.email.letters) == 2
+
+
+def test_a_new_address_is_written_to(post: PostOffice, sent: str) -> None:
+    comes(post, bounce(sent))
+    post.notifications.patients.keep(a_patient(version=2, email="asha@example.org"))
+    post.happens("rescheduled", version=2, start=START + timedelta(days=1))
+    post.sends()
+
+    assert [letter.address for letter in post.email.letters] == [ADDRESS, "asha@example.org"]
