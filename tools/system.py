@@ -50,7 +50,11 @@ class System:
 
     @property
     def base_url(self) -> str:
-        return f"{self.endpoint_url}/restapis/{self.stack}/{self.stage}/_user_request_"
+        return f"{self.endpoint_url}{self._base_path}"
+
+    @property
+    def _base_path(self) -> str:
+        return f"/restapis/{self.stack}/{self.stage}/_user_request_"
 
     def client(self, service: str, config: Config | None = None) -> Any:
         """A boto3 client of this emulator."""
@@ -135,7 +139,8 @@ class System:
             self._deploy(BUILD / "template.yaml")
 
     def _deploy(self, template: Path) -> None:
-        settings = {"Stage": self.stage, "PartialBatches": self._takes_partial_batches(), **self.parameters}
+        settings = {"Stage": self.stage, "BasePath": self._base_path, "PartialBatches": self._takes_partial_batches()}
+        settings |= self.parameters
         overrides = [f"{name}={value}" for name, value in settings.items()]
         config = ("--config-file", str(ROOT / "samconfig.toml"))
         place = (*config, "--template-file", str(template), "--stack-name", self.stack)

@@ -108,7 +108,7 @@ def _owner(wanted: Wanted) -> str | None:
 
 
 def _lines_of_owner(owner: str, wanted: Wanted, appointments: Appointments) -> Iterator[tuple[str, Line]]:
-    return _in_order(_sheets_of_owner(owner, wanted, appointments))
+    return in_order(_sheets_of_owner(owner, wanted, appointments))
 
 
 def _sheets_of_owner(owner: str, wanted: Wanted, appointments: Appointments) -> Iterator[Sheet]:
@@ -122,11 +122,11 @@ def _sheets_of_owner(owner: str, wanted: Wanted, appointments: Appointments) -> 
 
 
 def _lines_of_day(wanted: Wanted, appointments: Appointments) -> Iterator[tuple[str, Line]]:
-    lines = list(_in_order(appointments.sheets_on(wanted.first)))
+    lines = list(in_order(appointments.sheets_on(wanted.first)))
     yield from sorted(lines, key=lambda pair: _position(pair[1]))
 
 
-def _in_order(sheets: Iterable[Sheet]) -> Iterator[tuple[str, Line]]:
+def in_order(sheets: Iterable[Sheet]) -> Iterator[tuple[str, Line]]:
     """Each visit once, on the sheet of the day it starts: one that runs past midnight stands on two."""
     seen: set[str] = set()
     for sheet in sheets:
@@ -215,6 +215,6 @@ def treats(doctor_id: str, patient_id: str, appointments: Appointments) -> bool:
 
 def _future(doctor_id: str, now: datetime, appointments: Appointments) -> Iterator[Line]:
     sheets = appointments.sheets(f"doctor#{doctor_id}", (now - timedelta(days=1)).date(), date.max)
-    for _, line in _in_order(sheets):
+    for _, line in in_order(sheets):
         if line.slot.start > now and line.status in ACTIVE and not line.historical:
             yield line

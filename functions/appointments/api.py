@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime
 
-from appointments import agenda, changes, rules, service
+from appointments import agenda, calendar_api, changes, rules, service
 from appointments.clinic import clinic
 from appointments.commands import (
     AddNote,
@@ -247,3 +247,6 @@ def _shown(outcome: Outcome[Appointment] | Appointment, call: Call, status: int 
     if not call.who.reaches("appointments:read_notes", doctor_id=appointment.doctor_id):
         return answer(outcome, status, view=appointment.model_copy(update={"notes": ()}))
     return answer(outcome, status)
+
+
+calendar_api.serve(app, appointments, owners)

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
+from appointments.calendars import CalendarTokenCreated, CalendarTokenRevoked
 from hms.aggregate import Entity
 from hms.events import Fact
 from hms.fields import Line, Text, View
@@ -252,7 +253,7 @@ class AppointmentRecorded(AppointmentFact):
     model_config = _example(status="COMPLETED")
 
 
-FACTS: tuple[type[AppointmentFact], ...] = (
+FACTS: tuple[type[Fact], ...] = (
     AppointmentBooked,
     AppointmentRescheduled,
     AppointmentCancelled,
@@ -263,4 +264,6 @@ FACTS: tuple[type[AppointmentFact], ...] = (
     AppointmentNoShow,
     AppointmentNoteAdded,
     AppointmentRecorded,
+    CalendarTokenCreated,
+    CalendarTokenRevoked,
 )

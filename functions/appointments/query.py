@@ -107,6 +107,10 @@ class ListAppointments(PageParams):
         return self
 
 
+class CalendarParams(Params):
+    token: str = Field(default="", description="The secret of the link.")
+
+
 class Wanted(NamedTuple):
     """A list as asked for by somebody who may ask for it."""
 

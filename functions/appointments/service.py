@@ -252,11 +252,14 @@ def _allow(exemption: Exemption | None, call: Call) -> None:
 def _people(
     scene: Scene, patient_id: str, doctor_id: str, appointments: Appointments, owners: Owners
 ) -> tuple[PatientCopy, DoctorCopy]:
-    patient = _patient(scene.patient, patient_id, appointments, owners)
-    return patient, _doctor(scene.doctor, doctor_id, appointments, owners)
+    patient = active_patient(scene.patient, patient_id, appointments, owners)
+    return patient, active_doctor(scene.doctor, doctor_id, appointments, owners)
 
 
-def _patient(copy: PatientCopy | None, patient_id: str, appointments: Appointments, owners: Owners) -> PatientCopy:
+def active_patient(
+    copy: PatientCopy | None, patient_id: str, appointments: Appointments, owners: Owners
+) -> PatientCopy:
+    """The copy, or the owner's word where it is missing or says no. Raises `PatientNotFound`, `PatientInactive`."""
     if copy and copy.active:
         return copy
     word = owners.patient(patient_id)
@@ -268,7 +271,8 @@ def _patient(copy: PatientCopy | None, patient_id: str, appointments: Appointmen
     return word
 
 
-def _doctor(copy: DoctorCopy | None, doctor_id: str, appointments: Appointments, owners: Owners) -> DoctorCopy:
+def active_doctor(copy: DoctorCopy | None, doctor_id: str, appointments: Appointments, owners: Owners) -> DoctorCopy:
+    """The copy, or the owner's word where it is missing or says no. Raises `DoctorNotFound`, `DoctorInactive`."""
     if copy and copy.active:
         return copy
     word = owners.doctor(doctor_id)

@@ -23,17 +23,22 @@ from appointments.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic import JsonValue
+
     from hms.rows import Item
 
 _FREES_THE_DOCTOR = frozenset({Status.CANCELLED, Status.NO_SHOW})
 MOST_CANCELLED = 100
+# Lines that were written before lines told a version.
+_BEFORE_VERSIONS = (0, 0)
 _ORDINARY, _HISTORICAL, _EXEMPT = 0, 1, 2
 
 
 class Line(NamedTuple):
     """One visit on a sheet; `other` is the patient on a doctor's sheet and the doctor on a patient's.
 
-    `day` is the clinic day it starts on, by the zone of the doctor it was booked with.
+    `day` is the clinic day it starts on, by the zone of the doctor it was booked with. `version` is the visit's when
+    the line was last written, at `changed_at`; a change that no sheet shows writes no line.
     """
 
     appointment_id: str
@@ -43,6 +48,8 @@ class Line(NamedTuple):
     department: str
     kind: int
     day: date
+    version: int
+    changed_at: datetime
 
     def people(self, owner: str) -> tuple[str, str]:
         """The patient and the doctor, given whose sheet the line stands on."""
@@ -93,12 +100,17 @@ class Sheet:
 
 def text_of(appointment: Appointment, owner: str) -> str:
     """A line as it is stored. Instants are epoch seconds, so days of 23 and 25 hours are ordinary."""
+    written = [appointment.version, int(appointment.updated_at.timestamp())]
+    return to_json(shown_of(appointment, owner) + written).decode()
+
+
+def shown_of(appointment: Appointment, owner: str) -> list[JsonValue]:
+    """What a line says of the visit: as long as it is the same, the line need not be written again."""
     other = appointment.patient_id if owner.startswith("doctor#") else appointment.doctor_id
     start, end = (int(instant.timestamp()) for instant in appointment.slot)
     kind = _HISTORICAL if appointment.historical else _EXEMPT if appointment.exemption else _ORDINARY
     day = days_of(appointment.slot, appointment.timezone)[0].isoformat()
-    line = [start, end, appointment.status, other, appointment.department, kind, day]
-    return to_json(line).decode()
+    return [start, end, appointment.status, other, appointment.department, kind, day]
 
 
 def thinned(entries: Mapping[str, str]) -> dict[str, str]:
@@ -115,9 +127,15 @@ def thinned(entries: Mapping[str, str]) -> dict[str, str]:
 
 
 def line_of(appointment_id: str, text: str) -> Line:
-    start, end, status, other, department, kind, day = from_json(text)
-    slot = Slot(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
-    return Line(appointment_id, slot, Status(status), other, department, kind, date.fromisoformat(day))
+    start, end, status, other, department, kind, day, *written = from_json(text)
+    version, changed_at = written or _BEFORE_VERSIONS
+    slot = Slot(_instant(start), _instant(end))
+    place = (Status(status), other, department, kind, date.fromisoformat(day))
+    return Line(appointment_id, slot, *place, version, _instant(changed_at))
+
+
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def sheet_of(sheet_id: SheetId, item: Item | None) -> Sheet:

@@ -6,6 +6,7 @@
 | doctor's sheet | `doctor#<id>` | `day#<clinic day>` | `day#<clinic day>#<shard>` / doctor |
 | patient's sheet | `patient#<id>` | `day#<UTC day>` | |
 | copies | `doctor#<id>`, `patient#<id>` | `profile` | |
+| calendar tokens | `doctor-calendar#<id>`, `patient-calendar#<id>` | `state`, `event#<version>` | |
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from pydantic_core import from_json
+
+from appointments.calendars import Calendar
 from appointments.hours import days_of, possible_days
 from appointments.model import Appointment
 from appointments.people import DoctorCopy, PatientCopy
-from appointments.sheets import Sheet, SheetId, sheet_of, sheets_of, text_of, thinned
+from appointments.sheets import Sheet, SheetId, sheet_of, sheets_of, shown_of, text_of, thinned
 from hms.aggregate import Aggregates, Stored
 from hms.rows import Amend, Conflict, Insert, Item, Key, Query, Refresh, Replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from appointments.calendars import Kind, Owner
     from appointments.model import Slot
     from hms.call import Call
     from hms.events import Fact
@@ -107,6 +112,23 @@ class Appointments(Aggregates[Appointment]):
     def doctor(self, doctor_id: str) -> DoctorCopy | None:
         return doctor_of(self.table.get(doctor_key(doctor_id)))
 
+    def calendar(self, owner: Owner) -> tuple[Stored[Calendar] | None, PatientCopy | DoctorCopy | None]:
+        """The tokens of an owner and the owner, in one read."""
+        calendars, profile = self.calendars(owner.kind), _profile(owner.kind, owner.owner_id)
+        key = calendars.key(owner.owner_id)
+        found = self.table.get_many([key, profile])
+        copy = patient_of(found.get(profile)) if owner.kind == "patient" else doctor_of(found.get(profile))
+        return calendars.read(found.get(key)), copy
+
+    def calendars(self, kind: Kind) -> Aggregates[Calendar]:
+        return Aggregates(self.table, f"{kind}-calendar", Calendar)
+
+    def names(self, kind: Kind, ids: Iterable[str]) -> dict[str, str]:
+        """What those people are called of whom there is a copy, from one batch read."""
+        keys = {_profile(kind, one): one for one in ids}
+        found = self.table.get_many(keys)
+        return {keys[key]: from_json(item.body or "")["name"] for key, item in found.items()}
+
     def with_confirmed(self, appointment_id: str) -> tuple[Stored[Appointment] | None, int]:
         """The visit, and the version at which it was last confirmed: 0 where it never was."""
         own, confirmed = self.key(appointment_id), _confirmed_key(appointment_id)
@@ -134,12 +156,16 @@ def _confirmed_key(appointment_id: str) -> Key:
     return Key(f"appointment#{appointment_id}", "confirmed")
 
 
+def _profile(kind: Kind, person_id: str) -> Key:
+    return Key(f"{kind}#{person_id}", "profile")
+
+
 def patient_key(patient_id: str) -> Key:
-    return Key(f"patient#{patient_id}", "profile")
+    return _profile("patient", patient_id)
 
 
 def doctor_key(doctor_id: str) -> Key:
-    return Key(f"doctor#{doctor_id}", "profile")
+    return _profile("doctor", doctor_id)
 
 
 def patient_of(item: Item | None) -> PatientCopy | None:
@@ -159,7 +185,7 @@ def _sheet(item: Item) -> Sheet:
 
 
 def _same_line(before: Stored[Appointment] | None, after: Appointment, sheet_id: SheetId) -> bool:
-    return before is not None and text_of(before.state, sheet_id.owner) == text_of(after, sheet_id.owner)
+    return before is not None and shown_of(before.state, sheet_id.owner) == shown_of(after, sheet_id.owner)
 
 
 def _line_change(appointment: Appointment, sheet_id: SheetId) -> Change:

@@ -36,10 +36,12 @@ def event(
     """`raw` is a body as it stands, `body` one to be written as JSON."""
     text = raw if raw is not None else None if body is None else json.dumps(body)
     multi = {name: value if isinstance(value, list) else [value] for name, value in (query or {}).items()}
+    place = resource.format(**path) if path else resource
     return {
         "httpMethod": method,
         "resource": resource,
-        "path": resource.format(**path) if path else resource,
+        "path": place,
+        "requestContext": {"path": f"/prod{place}"},
         "pathParameters": dict(path) if path else None,
         "headers": {"Content-Type": "application/json"} | dict(headers or {}),
         "multiValueQueryStringParameters": multi or None,

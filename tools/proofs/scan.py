@@ -58,9 +58,9 @@ def judged(table: Iterable[Row], caps: Mapping[str, int], told: Iterable[tuple[s
     sheets: dict[tuple[str, str], set[Line]] = {}
     for row in table:
         kind, _, owner_id = row["pk"].partition("#")
-        if row["sk"] == "state":
+        if (kind, row["sk"]) == ("appointment", "state"):
             visits[owner_id] = json.loads(row["body"])
-        elif kind == "appointment":
+        elif kind == "appointment" and row["sk"].startswith("event#"):
             versions[owner_id].add(int(row["sk"].partition("#")[2]))
         elif row["sk"].startswith("day#"):
             sheets[row["pk"], row["sk"][4:]] = {_line(name, text) for name, text in row["entries"].items()}

@@ -256,6 +256,8 @@ def _proxied(response: Response, headers: Mapping[str, str], correlation_id: str
 def _unless_known(proxied: dict[str, Any], event: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
     """304 to who reads what they have already; never to a command, whose answer says what it did."""
     etag = proxied["headers"].get("ETag")
-    if event["httpMethod"] == "GET" and etag and headers.get("if-none-match") == etag:
+    # What compresses on the way makes a tag weak, and a client may send several.
+    known = {tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")}
+    if event["httpMethod"] == "GET" and etag in known:
         return proxied | {"statusCode": 304, "body": ""}
     return proxied

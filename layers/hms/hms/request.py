@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -165,6 +166,25 @@ def identity_of(
     if not _KEY.fullmatch(key):
         raise Malformed("An Idempotency-Key is 1 to 255 visible ASCII characters.")
     return {"digest": digest, "token": ids.derived(user_id, route.method, event["path"].lower(), key)}
+
+
+def key_of(event: Mapping[str, Any]) -> str | None:
+    """The Idempotency-Key as it was sent."""
+    return _header(event, "idempotency-key")
+
+
+def base_url(event: Mapping[str, Any]) -> str:
+    """Where the caller found the API: what stands before `/v1` in its addresses.
+
+    `BASE_PATH` says what the gateway keeps to itself; without it that is the stage or the path of a custom domain.
+    """
+    before, _, _ = event["requestContext"]["path"].partition("/v1/")
+    scheme = _header(event, "x-forwarded-proto") or "http"
+    return f"{scheme}://{_header(event, 'host')}{os.environ.get('BASE_PATH') or before}"
+
+
+def _header(event: Mapping[str, Any], name: str) -> str | None:
+    return next((value for given, value in (event.get("headers") or {}).items() if given.lower() == name), None)
 
 
 def version_of(if_match: str | None) -> int | None:

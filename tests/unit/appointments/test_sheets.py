@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -39,6 +39,29 @@ def test_a_line_comes_back_as_it_was_written(owner: str) -> None:
 
     assert (line.slot, line.status, line.department, line.day) == (visit.slot, "CHECKED_IN", "Śalya · शल्य", DAY)
     assert line.people(owner) == (PATIENT, DOCTOR)
+
+
+def test_a_line_tells_the_version_of_the_visit_and_since_when() -> None:
+    line = a_line(version=3, updated_at=at("08:00"))
+
+    assert (line.version, line.changed_at) == (3, at("08:00"))
+
+
+def test_a_line_from_before_lines_told_a_version_is_read() -> None:
+    older = json.dumps(json.loads(text_of(an_appointment(version=3), DOCTORS))[:7])
+
+    assert line_of("one", older) == a_line()._replace(
+        appointment_id="one", version=0, changed_at=datetime(1970, 1, 1, tzinfo=UTC)
+    )
+
+
+def test_what_no_sheet_shows_writes_no_sheet(desk: Desk) -> None:
+    visit = desk.visit()
+    before = {key: item for key, item in desk.table.items.items() if key.sk.startswith("day#")}
+
+    desk.note(visit)
+
+    assert {key: item for key, item in desk.table.items.items() if key.sk.startswith("day#")} == before
 
 
 def test_instants_on_a_sheet_are_epoch_seconds() -> None:
