@@ -73,6 +73,14 @@ def test_a_function_states_its_limits_and_is_traced_by_the_platform(name: str) -
     assert function["TracingConfig"] == {"Mode": "Active"}
 
 
+def test_no_address_is_recorded_by_the_gateway() -> None:
+    """Addresses hold calendar secrets and what was searched for; traces and access logs would keep them."""
+    [stage] = of_type("AWS::ApiGateway::Stage").values()
+
+    assert not stage.get("TracingEnabled")
+    assert not {"AccessLogSetting", "MethodSettings"} & stage.keys()
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_knows_its_stage(name: str) -> None:
     assert of_type("AWS::Lambda::Function")[name]["Environment"]["Variables"]["STAGE"] == {"Ref": "Stage"}
