@@ -14,11 +14,12 @@ from appointments.model import (
     Availability,
     FreeSlot,
     StrandedVisit,
+    position,
 )
 from appointments.query import Wanted
 from appointments.rules import DoctorNotFound
 from hms.errors import FieldError, Forbidden, Invalid
-from hms.fields import day_of, rfc3339
+from hms.fields import day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -80,7 +81,7 @@ def visits(wanted: Wanted, appointments: Appointments) -> tuple[list[Appointment
         if not wanted.takes(line, line_owner) or (wanted.after and _position(line) <= wanted.after):
             continue
         if len(page) == wanted.limit:
-            return page, _position_of(page[-1])
+            return page, position(page[-1].slot_start, page[-1].appointment_id)
         page.append(_summary(line_owner, line))
     return page, None
 
@@ -137,11 +138,7 @@ def in_order(sheets: Iterable[Sheet]) -> Iterator[tuple[str, Line]]:
 
 
 def _position(line: Line) -> str:
-    return f"{rfc3339(line.slot.start)}#{line.appointment_id}"
-
-
-def _position_of(summary: AppointmentSummary) -> str:
-    return f"{rfc3339(summary.slot_start)}#{summary.appointment_id}"
+    return position(line.slot.start, line.appointment_id)
 
 
 def _summary(owner: str, line: Line) -> AppointmentSummary:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime
 
-from appointments import agenda, calendar_api, changes, rules, service
+from appointments import agenda, calendar_api, changes, proposals, rules, service
 from appointments.clinic import clinic
 from appointments.commands import (
     AddNote,
@@ -21,10 +21,11 @@ from appointments.model import (
     Appointment,
     AppointmentSummary,
     Availability,
+    NoShowProposal,
     StrandedVisit,
 )
 from appointments.owners import TasksOwners
-from appointments.query import AvailabilityParams, ListAppointments
+from appointments.query import AvailabilityParams, ListAppointments, ListNoShowProposals
 from appointments.rules import BOOKING_PROBLEMS, AppointmentNotFound
 from appointments.store import Appointments
 from hms.api import ANY_USER, Api, Request, Response, answer
@@ -49,6 +50,12 @@ _CHANGING = (AppointmentNotFound, InvalidTransition, StaleVersion)
 
 class AppointmentPage(View):
     items: list[AppointmentSummary]
+    next_cursor: str | None
+    as_of: AwareDatetime
+
+
+class NoShowProposalPage(View):
+    items: list[NoShowProposal]
     next_cursor: str | None
     as_of: AwareDatetime
 
@@ -85,6 +92,19 @@ def book_appointment(request: Request, command: BookAppointment) -> Response:
 def list_appointments(request: Request, params: ListAppointments) -> Response:
     items, last = agenda.visits(agenda.wanted_by(params, request.call), appointments)
     return Response(body=AppointmentPage(items=items, next_cursor=sealed(last), as_of=request.call.now))
+
+
+@app.route(
+    "GET",
+    "/v1/appointments/no-show-proposals",
+    "appointments:no_show",
+    summary="List the visits of a day whose patients have not come",
+    query=ListNoShowProposals,
+    answers=NoShowProposalPage,
+)
+def list_no_show_proposals(request: Request, params: ListNoShowProposals) -> Response:
+    items, last = proposals.proposals(params, request.call, appointments)
+    return Response(body=NoShowProposalPage(items=items, next_cursor=sealed(last), as_of=request.call.now))
 
 
 @app.route(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _MOST_NOTES = 50
 # A visit is one row of at most 400 KB with all its notes, and letters outside ASCII take up to four bytes.
 _MOST_NOTE_BYTES = 200_000
+_NOTED, _PROPOSED = "noted", "no-show-proposed"
 
 
 class RescheduleLimit(Conflicting):
@@ -175,15 +176,20 @@ def completed(appointment: Appointment, who: Principal, now: datetime) -> Appoin
     _check_status(appointment, Status.IN_CONSULTATION, *direct)
     if now < appointment.slot_start:
         raise NotStarted
-    steps = tuple(_step(action, who, now) for action in _UNTIL_COMPLETE[appointment.status])
-    return appointment.model_copy(
-        update={
-            "status": Status.COMPLETED,
-            "history": appointment.history + steps,
-            "version": appointment.version + 1,
-            "updated_at": now,
-        }
-    )
+    *skipped, done = _UNTIL_COMPLETE[appointment.status]
+    history = appointment.history + tuple(_step(action, who, now) for action in skipped)
+    caught_up = appointment.model_copy(update={"history": history})
+    return _changed(caught_up, done, who, now, status=Status.COMPLETED)
+
+
+def is_missed(appointment: Appointment, clinic: Clinic, now: datetime) -> bool:
+    """Whether a no-show is to be proposed, and was not yet."""
+    waiting = appointment.awaits_patient and appointment.no_show_proposed_at is None
+    return waiting and now - appointment.slot_start >= clinic.no_show_grace
+
+
+def no_show_proposed(appointment: Appointment, who: Principal, now: datetime) -> Appointment:
+    return _changed(appointment, _PROPOSED, who, now, no_show_proposed_at=now)
 
 
 def missed(appointment: Appointment, clinic: Clinic, who: Principal, now: datetime) -> Appointment:
@@ -201,13 +207,14 @@ def noted(appointment: Appointment, text: str, who: Principal, now: datetime) ->
     if sum(len(to_json(one)) for one in (text, *(note.text for note in appointment.notes))) > _MOST_NOTE_BYTES:
         raise Conflicting("The notes of this visit are as long as they may be.", code="TOO_MANY_NOTES")
     note = AppointmentNote(text=text, at=now, by=who.user_id)
-    return _changed(appointment, "noted", who, now, notes=(*appointment.notes, note))
+    notes, proposed_at = (*appointment.notes, note), appointment.no_show_proposed_at
+    return _changed(appointment, _NOTED, who, now, notes=notes, no_show_proposed_at=proposed_at)
 
 
 def stands(appointment: Appointment, version: int, now: datetime) -> bool:
-    """Whether the visit is still to come as it was at `version`. Notes change nothing about who comes when."""
+    """Whether the visit is still to come as it was at `version`. Not all changes are about who comes when."""
     since = appointment.history[version:]
-    unchanged = version <= appointment.version and all(step.action == "noted" for step in since)
+    unchanged = version <= appointment.version and all(step.action in (_NOTED, _PROPOSED) for step in since)
     return unchanged and appointment.status is Status.SCHEDULED and now < appointment.slot_end
 
 
@@ -217,8 +224,10 @@ def _check_status(appointment: Appointment, *allowed: Status) -> None:
 
 
 def _changed(appointment: Appointment, action: str, who: Principal, now: datetime, **update: object) -> Appointment:
+    """Whatever happens to a visit takes back that a no-show was proposed, unless the update says otherwise."""
     return appointment.model_copy(
         update={
+            "no_show_proposed_at": None,
             **update,
             "history": (*appointment.history, _step(action, who, now)),
             "version": appointment.version + 1,

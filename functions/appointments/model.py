@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 from appointments.calendars import CalendarTokenCreated, CalendarTokenRevoked
 from hms.aggregate import Entity
 from hms.events import Fact
-from hms.fields import Line, Text, View
+from hms.fields import Line, Text, View, rfc3339
 from hms.money import Money
 
 
@@ -87,7 +87,10 @@ class Cancellation(_Part):
 
 
 class Appointment(Entity):
-    """A visit of a patient to a doctor. `timezone` is the doctor's: it defines the clinic day of the visit."""
+    """A visit of a patient to a doctor. `timezone` is the doctor's: it defines the clinic day of the visit.
+
+    `no_show_proposed_at` is set while it waits for reception to say whether the patient came.
+    """
 
     appointment_id: str
     patient_id: str
@@ -98,6 +101,7 @@ class Appointment(Entity):
     timezone: str
     status: Status = Status.SCHEDULED
     reschedule_count: int = 0
+    no_show_proposed_at: AwareDatetime | None = None
     consultation_fee: Money
     exemption: Exemption | None = None
     cancellation: Cancellation | None = None
@@ -110,6 +114,15 @@ class Appointment(Entity):
     def slot(self) -> Slot:
         return Slot(self.slot_start, self.slot_end)
 
+    @property
+    def awaits_patient(self) -> bool:
+        return self.status is Status.SCHEDULED and not self.historical
+
+
+def position(start: datetime, appointment_id: str) -> str:
+    """Where a visit stands in a list by start."""
+    return f"{rfc3339(start)}#{appointment_id}"
+
 
 class AppointmentSummary(View):
     """A line of a list."""
@@ -121,6 +134,13 @@ class AppointmentSummary(View):
     slot_start: AwareDatetime
     slot_end: AwareDatetime
     status: Status
+
+
+class NoShowProposal(AppointmentSummary):
+    """A visit whose patient is not here, for reception to say so."""
+
+    version: int
+    proposed_at: AwareDatetime
 
 
 class FreeSlot(View):
@@ -238,6 +258,11 @@ class AppointmentCompleted(AppointmentFact):
     model_config = _example(version=4, status="COMPLETED")
 
 
+class AppointmentNoShowProposed(AppointmentFact):
+    type: ClassVar[str] = "appointments.no_show_proposed.v1"
+    model_config = _example(version=2)
+
+
 class AppointmentNoShow(AppointmentFact):
     type: ClassVar[str] = "appointments.no_show.v1"
     model_config = _example(version=2, status="NO_SHOW")
@@ -261,6 +286,7 @@ FACTS: tuple[type[Fact], ...] = (
     AppointmentReinstated,
     AppointmentStarted,
     AppointmentCompleted,
+    AppointmentNoShowProposed,
     AppointmentNoShow,
     AppointmentNoteAdded,
     AppointmentRecorded,

@@ -111,6 +111,14 @@ class CalendarParams(Params):
     token: str = Field(default="", description="The secret of the link.")
 
 
+class ListNoShowProposals(PageParams):
+    day: Day | None = Field(default=None, description="A clinic day; today where it is left out.")
+
+    @property
+    def after(self) -> str | None:
+        return _position(opened(self.cursor))
+
+
 class Wanted(NamedTuple):
     """A list as asked for by somebody who may ask for it."""
 

@@ -1,9 +1,10 @@
 """Where visits are kept: the visit, its day sheets, and copies of the people it joins.
 
-| row | pk | sk | index `by_a` |
+| row | pk | sk | index |
 |---|---|---|---|
-| visit | `appointment#<id>` | `state`, `event#<version>`; `confirmed`: up to which version it was | |
-| doctor's sheet | `doctor#<id>` | `day#<clinic day>` | `day#<clinic day>#<shard>` / doctor |
+| visit | `appointment#<id>` | `state` | `by_b`: due at the grace's end; then `no-show#<clinic day>#<shard>` / start |
+| its past | `appointment#<id>` | `event#<version>`; `confirmed`: up to which version it was | |
+| doctor's sheet | `doctor#<id>` | `day#<clinic day>` | `by_a`: `day#<clinic day>#<shard>` / doctor |
 | patient's sheet | `patient#<id>` | `day#<UTC day>` | |
 | copies | `doctor#<id>`, `patient#<id>` | `profile` | |
 | calendar tokens | `doctor-calendar#<id>`, `patient-calendar#<id>` | `state`, `event#<version>` | |
@@ -19,15 +20,18 @@ from typing import TYPE_CHECKING
 from pydantic_core import from_json
 
 from appointments.calendars import Calendar
+from appointments.clinic import clinic
 from appointments.hours import days_of, possible_days
-from appointments.model import Appointment
+from appointments.model import Appointment, position
 from appointments.people import DoctorCopy, PatientCopy
 from appointments.sheets import Sheet, SheetId, sheet_of, sheets_of, shown_of, text_of, thinned
+from hms import timers
 from hms.aggregate import Aggregates, Stored
 from hms.rows import Amend, Conflict, Insert, Item, Key, Query, Refresh, Replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from appointments.calendars import Kind, Owner
     from appointments.model import Slot
@@ -79,7 +83,7 @@ class Appointments(Aggregates[Appointment]):
         With `sheets`, those the visit stands on are written whole, on the versions the decision has read; without,
         only the visit's own lines are rewritten, unread. Lines on sheets it leaves go either way.
         """
-        changes = self.changes(after.appointment_id, before, after, fact, call)
+        changes = self.changes(after.appointment_id, before, after, fact, call, by_b=self._awaited(after, call.now))
         standing = sheets_of(after)
         if sheets:
             changes += [_sheet_change(after, sheets[one]) for one in standing]
@@ -100,6 +104,22 @@ class Appointments(Aggregates[Appointment]):
             self.table.query(Query(f"day#{day}#{shard}", "", "\uffff", index="by_a")).items for shard in range(SHARDS)
         ]
         return [_sheet(item) for items in found for item in items]
+
+    def proposals_on(self, day: date) -> list[Appointment]:
+        """The visits of one clinic day for which a no-show is proposed, by start; from the index."""
+        partitions = (f"no-show#{day}#{shard}" for shard in range(SHARDS))
+        found = [self.table.query(Query(pk, "", "\uffff", index="by_b")).items for pk in partitions]
+        visits = [stored.state for items in found for item in items if (stored := self.read(item))]
+        return sorted(visits, key=lambda visit: position(visit.slot_start, visit.appointment_id))
+
+    def _awaited(self, appointment: Appointment, now: datetime) -> Key | None:
+        """Until the patient is here the visit is due when the grace is over, then it is on reception's list."""
+        if not appointment.awaits_patient:
+            return None
+        if appointment.no_show_proposed_at:
+            return _proposal_place(appointment)
+        due = max(appointment.slot_start + clinic().no_show_grace, now)
+        return timers.place(due, self.key(appointment.appointment_id))
 
     def week(self, doctor_id: str, days: Iterable[date]) -> tuple[DoctorCopy | None, dict[date, Sheet]]:
         """A doctor and their sheets of some days in one consistent read."""
@@ -204,5 +224,16 @@ def _sheet_change(appointment: Appointment, sheet: Sheet) -> Change:
 
 
 def _on_day(sheet_id: SheetId) -> Key:
-    shard = zlib.crc32(sheet_id.owner.encode()) % SHARDS
-    return Key(f"day#{sheet_id.day}#{shard}", sheet_id.owner)
+    return Key(f"day#{sheet_id.day}#{_shard(sheet_id.owner)}", sheet_id.owner)
+
+
+def _proposal_place(appointment: Appointment) -> Key:
+    day = days_of(appointment.slot, appointment.timezone)[0]
+    return Key(
+        f"no-show#{day}#{_shard(appointment.appointment_id)}",
+        position(appointment.slot_start, appointment.appointment_id),
+    )
+
+
+def _shard(name: str) -> int:
+    return zlib.crc32(name.encode()) % SHARDS

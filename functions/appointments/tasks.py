@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appointments import agenda, confirmation, service
+from appointments import agenda, confirmation, proposals, service
 from appointments.commands import RecordAppointment
 from appointments.model import AppointmentFact
 from appointments.people import DoctorCopy, PatientCopy
@@ -17,10 +18,14 @@ from hms.errors import IdempotencyKeyReused
 from hms.policy import Policy
 from hms.store import DynamoTable
 from hms.tasks import Tasks
+from hms.timers import Timers
 
 if TYPE_CHECKING:
+    from hms.rows import Item
     from hms.tasks import Payload
 
+# The function may take 60 s: one that has begun ends in time.
+_SWEEP_SECONDS = 40
 appointments = Appointments(DynamoTable())
 policy = Policy.load(Path(__file__).with_name("policy.json"))
 tasks = Tasks()
@@ -48,6 +53,18 @@ def cancel_for_clinic(payload: Payload) -> Payload:
     """`{"appointment_id", "version", "reason"}` → `ok` where the clinic cancelled it, or `superseded`."""
     visit, version, reason = payload["appointment_id"], payload["version"], payload["reason"]
     return {"outcome": confirmation.cancel_for_clinic(visit, version, reason, _flows(payload), appointments)}
+
+
+@tasks.task("sweep")
+def sweep(payload: Payload) -> Payload:
+    """Proposes a no-show for every visit whose patient is not here when the grace is over."""
+    call = Call(Principal("no-show-sweep", ("service",)), clock.now(), payload.get("correlation_id") or ids.new())
+
+    def propose(item: Item) -> None:
+        proposals.propose(item.pk.partition("#")[2], replace(call, token=ids.new()), appointments)
+
+    swept = Timers(appointments.table).sweep(call.now, propose, _SWEEP_SECONDS)
+    return {"outcome": "ok", **swept._asdict()}
 
 
 @tasks.task("stranded")
