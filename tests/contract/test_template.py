@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections import Counter
 from typing import Any
@@ -15,7 +16,8 @@ MAX_RESOURCES = 500
 # docs/adr/0015: room for twenty domains of average size; one may have more than its share, for a reason given there.
 MAX_RESOURCES_OF_AN_AVERAGE_DOMAIN = MAX_RESOURCES // 20
 MAX_RESOURCES_OF_A_DOMAIN = 24
-MORE_RESOURCES = {"notifications": 12}
+MORE_RESOURCES = {"appointments": 3, "notifications": 12}
+SCHEDULES = "events.amazonaws.com"
 FOURTEEN_DAYS = 1_209_600
 # A stream keeps a record for 24 hours.
 STREAM_SECONDS = 24 * 3600
@@ -321,22 +323,46 @@ def test_alarms_exist_only_where_there_are_metrics() -> None:
 
 
 def test_the_gateway_may_call_the_live_version_of_each_api_function_and_no_other() -> None:
-    permissions = of_type("AWS::Lambda::Permission").values()
-    gateway = [one for one in permissions if one["Principal"] == "apigateway.amazonaws.com"]
-    allowed = {permission["FunctionName"]["Fn::Sub"] for permission in gateway}
+    allowed = {one["FunctionName"]["Fn::Sub"] for one in _permissions("apigateway.amazonaws.com")}
 
     assert allowed == {f"${{{name}}}:live" for name in FUNCTIONS if name.endswith("Api")}
 
 
-def test_the_clock_may_call_nothing_but_the_live_version_of_tasks() -> None:
-    permissions = of_type("AWS::Lambda::Permission").values()
-    clock = [one for one in permissions if one["Principal"] == "events.amazonaws.com"]
+def test_a_schedule_may_call_the_live_version_of_the_tasks_it_wakes_and_no_other() -> None:
+    allowed = {(one["FunctionName"]["Ref"], one["SourceArn"]["Fn::GetAtt"][0]) for one in _permissions(SCHEDULES)}
 
-    assert clock
-    assert all(str(one["FunctionName"]["Ref"]).endswith("TasksAliaslive") for one in clock)
-    assert len(clock) + len([one for one in permissions if one["Principal"] == "apigateway.amazonaws.com"]) == len(
-        permissions
-    )
+    assert allowed == {(rule["Targets"][0]["Arn"]["Ref"], name) for name, rule in of_type("AWS::Events::Rule").items()}
+    assert {function for function, _ in allowed} <= {f"{name}Aliaslive" for name in FUNCTIONS if name.endswith("Tasks")}
+
+
+def test_only_the_gateway_and_schedules_may_call_a_function() -> None:
+    known = [*_permissions("apigateway.amazonaws.com"), *_permissions(SCHEDULES)]
+
+    assert len(known) == len(of_type("AWS::Lambda::Permission"))
+
+
+def test_due_rows_are_swept_every_minute_and_a_sweep_that_failed_waits_for_the_next() -> None:
+    rules = of_type("AWS::Events::Rule")
+
+    assert "AppointmentsTasksSweep" in rules
+    for rule in rules.values():
+        [target] = rule["Targets"]
+        assert rule["ScheduleExpression"] == "rate(1 minute)"
+        assert json.loads(target["Input"]) == {"task": "sweep"}
+        assert target["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+
+
+def test_who_sweeps_has_time_to_catch_up_and_alarms_for_what_fails_or_is_late() -> None:
+    alarms = of_type("AWS::CloudWatch::Alarm").values()
+    for rule in of_type("AWS::Events::Rule").values():
+        function = rule["Targets"][0]["Arn"]["Ref"].removesuffix("Aliaslive")
+        assert of_type("AWS::Lambda::Function")[function]["Timeout"] == 60
+        watched = {alarm["MetricName"] for alarm in alarms if alarm["Dimensions"][0]["Value"] == {"Ref": function}}
+        assert watched == {"timers_failed_total", "timers_behind_seconds", "Errors"}
+
+
+def _permissions(principal: str) -> list[dict[str, Any]]:
+    return [one for one in of_type("AWS::Lambda::Permission").values() if one["Principal"] == principal]
 
 
 def test_a_function_asks_only_owners_that_exist() -> None:
