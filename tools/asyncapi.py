@@ -6,7 +6,7 @@ import json
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tools import contracts
+from tools import contracts, flows
 from tools.paths import DOMAINS, ROOT
 
 if TYPE_CHECKING:
@@ -57,10 +57,11 @@ def document() -> Node:
 
 
 def receivers() -> dict[str, list[str]]:
-    """The domains that consume each type of event."""
+    """The domains that consume each type of event, and the flows that it starts."""
     domains = [domain for domain in DOMAINS if (ROOT / "functions" / domain / "inbox.py").exists()]
     heard = {domain: import_module(f"{domain}.inbox").inbox.types for domain in domains}
-    return {fact.type: [one for one in domains if fact.type in heard[one]] for fact in contracts.facts()}
+    heard |= flows.STARTED_BY
+    return {fact.type: [one for one in heard if fact.type in heard[one]] for fact in contracts.facts()}
 
 
 def _channel(fact: type[Fact]) -> Node:

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from tests.contract.test_contracts import INBOXES, inbox_of
-from tools import asyncapi, contracts
+from tools import asyncapi, contracts, flows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def references(node: Any) -> Iterator[str]:
 
 
 def operations(action: str, kind: str) -> set[str]:
-    """The domains that send or receive an event."""
+    """The domains that send or receive an event, the flows that it starts."""
     return {
         operation["tags"][0]["name"]
         for operation in document()["operations"].values()
@@ -80,7 +80,8 @@ def test_an_operation_is_about_a_message_of_its_channel() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_event_has_one_publisher_and_all_its_receivers(kind: str) -> None:
     assert operations("send", kind) == {kind.partition(".")[0]}
-    assert operations("receive", kind) == {domain for domain in INBOXES if kind in inbox_of(domain).types}
+    domains = {domain for domain in INBOXES if kind in inbox_of(domain).types}
+    assert operations("receive", kind) == domains | {flow for flow, heard in flows.STARTED_BY.items() if kind in heard}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -237,10 +237,6 @@ def test_an_execution_takes_each_path(given: dict[str, Any], outcome: str, statu
     assert flow.status(visit) == status
 
 
-def test_an_execution_without_its_ids_fails_and_touches_nothing(flow: Flow) -> None:
-    assert flow.run(appointment_id=NOBODY)["status"] == "FAILED"
-
-
 @pytest.mark.parametrize(
     ("missing", "given", "outcome"),
     [

@@ -109,12 +109,14 @@ class Hospital:
         return physical
 
     def ready(self) -> None:
-        """Waits until every function has started once."""
+        """Waits until every function has started once. What a slow machine leaves undecided comes again soon."""
         self.system.wait_until_ready()
+        queue = self.resource("ConfirmAppointmentQueue")
+        self.aws("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "80"})
 
     def settled(self) -> None:
         """Holds that every event was handled: nothing waits, and nothing was given up."""
-        left = eventually(self.waiting, lambda waiting: not waiting, 60)
+        left = eventually(self.waiting, lambda waiting: not waiting, 120)
         assert not left, f"messages in queues: {left}"
 
     def waiting(self) -> dict[str, int]:
