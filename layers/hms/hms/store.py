@@ -223,11 +223,18 @@ def _cancelled(error: TransactWriteError, ordered: Sequence[Change]) -> Exceptio
     if failed:
         return Conflict(tuple(failed))
     if any(reason and reason.code in _CONTENTION for reason in reasons):
-        return Contention(str(error.cause_response_code))
+        return Contention(str(_code(error)))
     return _translated(error)
 
 
 def _translated(error: PynamoDBException) -> Exception:
-    code = error.cause_response_code
+    code = _code(error)
     # No code: the answer was lost on the way. It may have worked; the next attempt reads and finds out.
     return Contention(str(code)) if code is None or code in _PASSING else error
+
+
+def _code(error: PynamoDBException) -> str | None:
+    # A connection that broke has a response that is None, over which PynamoDB's own `cause_response_code` stumbles.
+    response = getattr(error.cause, "response", None) or {}
+    code: str | None = response.get("Error", {}).get("Code")
+    return code
