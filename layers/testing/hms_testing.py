@@ -15,7 +15,7 @@ for each call of AWS, by its number in the invocation: `dynamodb.TransactWriteIt
 - `lose`: nothing is heard of a call; `:before` it did not arrive, `:after` it was carried out.
 - `throttle`: the service says that it is asked too often.
 - `delay`: two seconds pass.
-- `trace`: the point is logged, so that faults can be put at every point there is.
+- `trace`: nothing. Each fault is logged where it strikes, so this one tells at which points others can be put.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ def reached(point: str) -> None:
 def _strike(kind: str, point: str) -> None:
     from botocore.exceptions import ClientError, ReadTimeoutError
 
+    print(json.dumps({"level": "TEST", "fault": kind, "point": point}), flush=True)
     match kind:
         case "die":
             os._exit(1)
@@ -91,8 +92,6 @@ def _strike(kind: str, point: str) -> None:
             raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, point)
         case "delay":
             time.sleep(_DELAY_SECONDS)
-        case "trace":
-            print(json.dumps({"level": "TEST", "point": point}), flush=True)
 
 
 @cache

@@ -120,4 +120,4 @@ def test_points_are_enumerated_from_what_is_logged(layer: ModuleType, capsys: py
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     points = ["before-commit", "sns.Publish#1:before", "sns.Publish#1:after"]
-    assert lines == [{"level": "TEST", "point": point} for point in points]
+    assert lines == [{"level": "TEST", "fault": "trace", "point": point} for point in points]

@@ -37,6 +37,7 @@ class Ask:
     body: dict[str, Any] | None = None
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Answer(NamedTuple):
@@ -90,7 +91,7 @@ class OverHttp:
         self._caller = caller
 
     def send(self, ask: Ask) -> Answer:
-        headers = {"Authorization": self._caller.authorization()}
+        headers = {"Authorization": self._caller.authorization(), **ask.headers}
         path = ask.resource.format(**ask.path)
         started = time.monotonic()
         try:
@@ -134,7 +135,7 @@ def _proxied(ask: Ask, authorization: str) -> dict[str, Any]:
         "resource": ask.resource,
         "path": ask.resource.format(**ask.path),
         "httpMethod": ask.method,
-        "headers": {"Authorization": authorization, "Content-Type": "application/json"},
+        "headers": {"Authorization": authorization, "Content-Type": "application/json", **ask.headers},
         "multiValueQueryStringParameters": {name: [value] for name, value in ask.query.items()} or None,
         "pathParameters": dict(ask.path) or None,
         "requestContext": {"requestId": ids.new(), "httpMethod": ask.method},

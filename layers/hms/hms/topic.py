@@ -78,7 +78,8 @@ def _entry(number: int, body: str, kind: str) -> dict[str, Any]:
 
 
 def _code(error: Exception) -> str:
-    response: dict[str, Any] = getattr(error, "response", {})
+    # A connection that broke has a response that is None.
+    response: dict[str, Any] = getattr(error, "response", None) or {}
     code: str = response.get("Error", {}).get("Code") or type(error).__name__
     return code
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from hms import relay
 from hms.relay import NotRelayed
@@ -127,7 +127,7 @@ def test_a_batch_goes_out_in_its_order_ten_to_a_call(sns: Sns) -> None:
 
 
 def test_a_topic_that_is_down_gives_the_whole_batch_back(sns: Sns, sqs: Sqs) -> None:
-    sns.down = EndpointConnectionError(endpoint_url="http://sns")
+    sns.down = ReadTimeoutError(endpoint_url="http://sns")
 
     assert relayed(event("1"), event("2")) == again_from("1")
     assert sqs.letters == []

@@ -1,0 +1,214 @@
+"""What became of every committed change: who heard of it and when, and whether its effects are there, each once.
+
+Everything is read from outside: tables, logs and the providers' outboxes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import httpx
+
+from notifications.kinds import kinds
+from tools.paths import DOMAINS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tools.system import System
+
+_OUTBOXES = (
+    ("/_ministack/ses/messages", "/_ministack/sns/sms-messages"),
+    ("/_aws/ses", "/_aws/sns/sms-messages"),
+)
+_HEARD = ("consumed", "flow decided")
+
+
+class Change(NamedTuple):
+    """An event row of its owner's table."""
+
+    event_id: str
+    kind: str
+    subject: str
+    version: int
+    data: Mapping[str, Any]
+
+
+@dataclass
+class World:
+    """The tables' rows by domain and key, and the changes that were committed."""
+
+    rows: dict[str, dict[tuple[str, str], dict[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
+    changes: list[Change] = field(default_factory=list)
+
+
+@dataclass
+class Heard:
+    """When each function was first done with each event, in epoch seconds, and the faults that struck on the way."""
+
+    at: dict[tuple[str, str], float] = field(default_factory=dict)
+    done: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    faults: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+def world_of(system: System) -> World:
+    world = World()
+    for domain in DOMAINS:
+        for item in _items(system, f"{domain.title()}Table"):
+            row = {name: next(iter(value.values())) for name, value in item.items()}
+            world.rows[domain][row["pk"], row["sk"]] = row
+            if "event_id" in row:
+                event = json.loads(row["body"])
+                fields = (event[name] for name in ("id", "type", "subject", "version", "data"))
+                world.changes.append(Change(*fields))
+    return world
+
+
+def _items(system: System, table: str) -> Iterator[dict[str, Any]]:
+    client = system.client("cloudformation")
+    for one in client.describe_stack_resources(StackName=system.stack)["StackResources"]:
+        if one["LogicalResourceId"] == table:
+            pages = system.client("dynamodb").get_paginator("scan")
+            for page in pages.paginate(TableName=one["PhysicalResourceId"], ConsistentRead=True):
+                yield from page["Items"]
+
+
+def heard_by(system: System, functions: Iterable[str], since: float) -> Heard:
+    """From the functions' logs since an instant (epoch seconds)."""
+    heard, client = Heard(), system.client("logs")
+    for function in functions:
+        pages = client.get_paginator("filter_log_events")
+        for page in pages.paginate(logGroupName=f"/aws/lambda/{function}", startTime=int(since * 1000)):
+            for event in page["events"]:
+                _note(heard, function, event["timestamp"] / 1000, event["message"])
+    return heard
+
+
+def _note(heard: Heard, function: str, at: float, text: str) -> None:
+    line = json.loads(text) if text.startswith("{") else {}
+    if line.get("message") in _HEARD:
+        key = function, line["event_id"]
+        heard.at[key] = min(at, heard.at.get(key, at))
+        heard.done[function] += 1
+    elif line.get("message") in ("not consumed", "flow undecided"):
+        heard.failed[function] += 1
+    elif line.get("level") == "TEST":
+        heard.faults[line["fault"], line["point"]] += 1
+
+
+def subscribers(system: System) -> dict[str, set[str]]:
+    """Each consuming function, and the types that the topic sends it."""
+    sqs, sns, client = system.client("sqs"), system.client("sns"), system.client("lambda")
+    found: dict[str, set[str]] = {}
+    for page in sns.get_paginator("list_subscriptions").paginate():
+        for one in page["Subscriptions"]:
+            if one["Protocol"] == "sqs" and one["TopicArn"].endswith(f":{system.stack}-events"):
+                attributes = sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])["Attributes"]
+                mapping = client.list_event_source_mappings(EventSourceArn=one["Endpoint"])["EventSourceMappings"][0]
+                function = mapping["FunctionArn"].partition(":function:")[2]
+                found.setdefault(function, set()).update(json.loads(attributes["FilterPolicy"])["type"])
+    sqs.close()
+    return found
+
+
+class Effects(NamedTuple):
+    """`missing` and `doubled` say what; `told` is how many messages there are, by state."""
+
+    missing: list[str]
+    doubled: list[str]
+    told: Counter[str]
+
+
+def judged(world: World, outbox: Counter[str] | None) -> Effects:
+    """`outbox` counts what the providers took, by the ids that they gave; None where there is nothing to compare."""
+    missing = [*_stale_copies(world), *_unknown_treatments(world), *_stale_subjects(world)]
+    messages = _messages(world)
+    expected = Counter(_expected_messages(world))
+    made = Counter(_named(one) for one in messages if one["attempt"] == 1 and not one["kind"].startswith("reminder"))
+    missing += [f"no message {one}" for one in expected - made]
+    doubled = [f"another message {one}" for one in made - expected]
+    taken = {one["provider_message_id"] for one in messages if one["status"] == "SENT"}
+    if outbox is not None:
+        missing += [f"no provider has {one}" for one in taken - set(outbox)]
+        doubled += [f"a provider has {one} again" for one in (outbox - Counter(taken)).elements()]
+    return Effects(missing, doubled, Counter(one["status"] for one in messages))
+
+
+def _stale_copies(world: World) -> Iterator[str]:
+    for domain in ("appointments", "notifications"):
+        inbox = import_module(f"{domain}.inbox").inbox
+        newest: dict[tuple[str, str], int] = {}
+        for change in world.changes:
+            kind = change.kind.partition("s.")[0]
+            if change.kind in inbox.types and kind in ("patient", "doctor"):
+                key = f"{kind}#{change.subject}", "profile"
+                newest[key] = max(change.version, newest.get(key, 0))
+        for key, version in newest.items():
+            if int(world.rows[domain].get(key, {}).get("version", 0)) < version:
+                yield f"{domain} does not know {key[0]} at {version}"
+
+
+def _unknown_treatments(world: World) -> Iterator[str]:
+    for change in world.changes:
+        if change.kind in ("appointments.booked.v1", "appointments.rescheduled.v1"):
+            key = f"patient#{change.data['patient_id']}", f"treated_by#{change.data['doctor_id']}"
+            if key not in world.rows["patients"]:
+                yield f"{key[0]} is not known to be treated by {change.data['doctor_id']}"
+
+
+def _stale_subjects(world: World) -> Iterator[str]:
+    newest: Counter[str] = Counter()
+    for change in world.changes:
+        if change.kind in kinds().event_types:
+            newest[change.subject] = max(change.version, newest[change.subject])
+    for subject, version in newest.items():
+        if int(world.rows["notifications"].get((f"subject#{subject}", "latest"), {}).get("version", 0)) < version:
+            yield f"messages about {subject} do not know version {version}"
+
+
+def _messages(world: World) -> list[dict[str, Any]]:
+    rows = world.rows["notifications"]
+    return [
+        json.loads(row["body"]) for (pk, sk), row in rows.items() if pk.startswith("notification#") and sk == "state"
+    ]
+
+
+def _expected_messages(world: World) -> Iterator[tuple[str, int, str, str]]:
+    """Every patient here has an e-mail address and a phone; a message that is not wanted is there as skipped."""
+    for change in world.changes:
+        for name in kinds().following(change.kind, change.data):
+            for channel in ("email", "sms"):
+                yield change.subject, change.version, name, channel
+
+
+def _named(message: Mapping[str, Any]) -> tuple[str, int, str, str]:
+    return message["subject_id"], message["subject_version"], message["kind"], message["channel"]
+
+
+def outbox_of(system: System) -> Counter[str]:
+    """The ids of all e-mails and text messages that the emulator's providers took."""
+    for mail, texts in _OUTBOXES:
+        answers = [httpx.get(f"{system.endpoint_url}{path}", timeout=30) for path in (mail, texts)]
+        if all(answer.is_success for answer in answers):
+            return Counter(_message_ids([answer.json() for answer in answers]))
+    message = f"{system.endpoint_url} shows no outbox"
+    raise RuntimeError(message)
+
+
+def _message_ids(found: Any) -> Iterator[str]:
+    """Every emulator nests them otherwise, but calls them the same."""
+    if isinstance(found, list):
+        for one in found:
+            yield from _message_ids(one)
+    elif isinstance(found, dict):
+        name = next((name for name in ("MessageId", "message_id", "Id") if isinstance(found.get(name), str)), None)
+        if name:
+            yield found[name]
+        else:
+            for one in found.values():
+                yield from _message_ids(one)

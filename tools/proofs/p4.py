@@ -1,0 +1,148 @@
+"""P4: no lost event, nothing done twice."""
+
+from __future__ import annotations
+
+import time
+from statistics import quantiles
+from typing import TYPE_CHECKING, NamedTuple
+
+from tools.progress import console
+from tools.proofs import Report, effects
+from tools.proofs.callers import Administrator, OverHttp
+from tools.proofs.consumers import armed, consumers, redelivering, wait_until_quiet
+from tools.proofs.lives import Lives, Stubborn, book_all, live_all
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tools.proofs.effects import Change, Effects, Heard
+    from tools.system import System
+
+NEEDS_SYSTEM = True
+_TARGET = "0 missing, 0 doubled effects (a provider without keys may double at one named point); lag p99 shown"
+_CALLERS = 6
+_QUIET_SECONDS = 1800
+# Of those that handle an event about one in three fails, at any of its calls and in every way.
+_FAULTS = "throttle@*:before~0.06 lose@*:before~0.03 lose@*:after~0.03 die@*~0.006 delay@*:before~0.01"
+_OF_CALLERS = "lose@*:after~0.1 throttle@*:before~0.05 die@after-commit~0.02"
+# What a provider has taken and nobody has recorded is sent again: it has no key by which it would know it.
+_AT_THE_PROVIDER = ("ses.SendRawEmail", "sns.Publish#")
+
+
+class Size(NamedTuple):
+    lives: int
+    burst: int
+
+
+FULL, SMALL = Size(lives=200, burst=1000), Size(lives=8, burst=24)
+
+
+class Lag(NamedTuple):
+    """Seconds from the answer to the caller until an event is handled."""
+
+    p50: float
+    p99: float
+    longest: float
+
+    def __str__(self) -> str:
+        return f"p50 {self.p50:.1f} s, p99 {self.p99:.1f} s, longest {self.longest:.1f} s"
+
+
+class Phase(NamedTuple):
+    changes: int
+    deliveries: int
+    missing: list[str]
+    found: Effects
+    heard: Heard
+    lag: Lag
+
+
+def prove(system: System, full: bool) -> Report:
+    size, started = FULL if full else SMALL, time.time()
+    system.wait_until_ready()
+    way = Stubborn(OverHttp(system, Administrator(system)))
+    lives = Lives(way, patients=size.burst // 20)
+    with console.status(f"a burst of {size.burst:,} bookings"):
+        booked = book_all(lives, size.burst, _CALLERS)
+        burst = _judged(system, way, started)
+    _tell(f"{booked:,} bookings in a burst", burst)
+    with console.status(f"{size.lives:,} visits among failing consumers"), redelivering(system, 2):
+        with armed(system, [*_functions(system), f"{system.stack}-relay"], _FAULTS, MOST_RECEIVES="1000"):
+            way.faults = _OF_CALLERS
+            live_all(lives, range(size.lives), _CALLERS)
+            _settle(system)
+        failing = _judged(system, way, started)
+    _tell(f"{size.lives:,} visits among failing consumers", failing)
+    return _report(booked, size, burst, failing)
+
+
+def _functions(system: System) -> list[str]:
+    return [consumer.function for consumer in consumers(system)]
+
+
+def _settle(system: System) -> None:
+    if left := wait_until_quiet(system, _QUIET_SECONDS):
+        message = f"still waiting to be consumed: {left}"
+        raise RuntimeError(message)
+
+
+def _judged(system: System, way: Stubborn, since: float) -> Phase:
+    """All that has happened since the proof began, now that everything is still."""
+    _settle(system)
+    world, subscribers = effects.world_of(system), effects.subscribers(system)
+    heard = effects.heard_by(system, [*subscribers, f"{system.stack}-relay"], since)
+    ours = [change for change in world.changes if (change.subject, change.version) in way.told]
+    wanted = [(function, one) for function, kinds in subscribers.items() for one in world.changes if one.kind in kinds]
+    missing = [
+        f"{function} has not heard of {one.kind} {one.event_id}"
+        for function, one in wanted
+        if not _at(heard, function, one)
+    ]
+    lags = [
+        max(0.0, heard.at[function, one.event_id] - way.told[one.subject, one.version])
+        for function, one in wanted
+        if (one.subject, one.version) in way.told and _at(heard, function, one)
+    ]
+    found = effects.judged(world, effects.outbox_of(system))
+    return Phase(len(ours), len(wanted), [*missing, *found.missing], found, heard, _lag(lags))
+
+
+def _at(heard: Heard, function: str, change: Change) -> float | None:
+    return heard.at.get((function, change.event_id))
+
+
+def _lag(seconds: Sequence[float]) -> Lag:
+    cuts = quantiles(seconds, n=100, method="inclusive")
+    return Lag(cuts[49], cuts[98], max(seconds))
+
+
+def _tell(what: str, phase: Phase) -> None:
+    console.print(f"  {what}: {phase.changes:,} changes, {phase.deliveries:,} deliveries, {phase.lag}")
+    console.print(f"  messages: {_shown(phase.found.told)}")
+    for fault in [*phase.missing, *phase.found.doubled][:10]:
+        console.print(f"  [red]{fault}[/]")
+
+
+def _shown(counted: Mapping[str, int]) -> str:
+    return " · ".join(f"{name} {number:,}" for name, number in sorted(counted.items())) or "none"
+
+
+def _report(booked: int, size: Size, burst: Phase, failing: Phase) -> Report:
+    handled, failed = failing.heard.done.total(), failing.heard.failed.total()
+    struck, points = failing.heard.faults.total(), len({point for _, point in failing.heard.faults})
+    excused = sum(
+        number
+        for (kind, point), number in failing.heard.faults.items()
+        if point.startswith(_AT_THE_PROVIDER) and point.endswith(":after") and kind in ("lose", "die")
+    )
+    doubled, missing = failing.found.doubled, failing.missing
+    inexcusable = max(0, len(doubled) - excused)
+    figure = (
+        f"{len(missing)} missing and {inexcusable} doubled among {failing.deliveries:,} deliveries of"
+        f" {failing.changes:,} changes, while {struck:,} faults struck at {points} points and {failed:,} of"
+        f" {handled + failed:,} tries failed; {len(doubled) - inexcusable} doubled by a provider that had taken a"
+        f" message and not been recorded ({excused} faults there); lag {failing.lag}. Burst of {booked:,}:"
+        f" {len(burst.missing)} missing, {len(burst.found.doubled)} doubled, lag {burst.lag}"
+    )
+    whole = booked == size.burst and not burst.missing and not burst.found.doubled
+    return Report("P4", "no lost event", figure, _TARGET, whole and not missing and not inexcusable)
