@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
+from tools.replay.command import EndpointOption, StackOption
+from tools.replay.command import app as replay
+
 app = typer.Typer(name="hms", help="Runs, fills and proves the hospital.", no_args_is_help=True, add_completion=False)
+
+
+app.add_typer(replay, name="replay")
 
 
 @app.command()
@@ -105,6 +111,18 @@ def import_folder(
 
 
 @app.command()
+def rebuild(
+    domain: Annotated[str, typer.Argument(help="whose copies of other domains, e.g. appointments")],
+    stack: StackOption = "",
+    endpoint_url: EndpointOption = "",
+) -> None:
+    """Drop what a domain has copied from others and have it told again by its owners. It answers meanwhile."""
+    from tools.replay import command
+
+    command.rebuild(domain, stack, endpoint_url)
+
+
+@app.command()
 def prove(
     promises: Annotated[list[str] | None, typer.Argument(help="e.g. P1 P2; all where none is named")] = None,
     *,
@@ -194,11 +212,12 @@ def main() -> None:
     from tools.containers import ContainerError
     from tools.emulator import EmulatorError
     from tools.importing.stopped import ImportStopped
+    from tools.replay.place import ReplayError
     from tools.system import DeployError
 
     try:
         app(prog_name="hms")
-    except (EmulatorError, ContainerError, DeployError, ImportStopped) as error:
+    except (EmulatorError, ContainerError, DeployError, ImportStopped, ReplayError) as error:
         typer.secho(f"hms: {error}", err=True, fg="red")
         sys.exit(1)
 

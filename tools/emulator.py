@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tools.paths import MINISTACK_PYTHON
@@ -80,6 +81,11 @@ class MiniStack:
 
     def running(self) -> bool:
         return self._pid() is not None and _answers(self.endpoint_url)
+
+    def saved_at(self) -> datetime | None:
+        """When it was stopped and saved its state; None where there is none."""
+        saved = [path.stat().st_mtime for path in (self.home / "state").glob("*.json")]
+        return datetime.fromtimestamp(max(saved), UTC) if saved else None
 
     def _spawn(self) -> int:
         shutil.rmtree(self.home / "tmp", ignore_errors=True)

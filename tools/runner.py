@@ -6,23 +6,35 @@ import hashlib
 import json
 import os
 import shutil
-from typing import Any
+from contextlib import closing
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from tools import system as deployment
 from tools.emulator import EmulatorError, MiniStack, recorded
 from tools.paths import GATEWAY, LOCAL
 from tools.progress import console, step
+from tools.replay.place import of_system
+from tools.replay.republish import republish_span
+from tools.replay.rows import Span, Wanted, owners
+from tools.replay.sending import to_topic
 from tools.seed import seed
 from tools.system import System
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 HOME = LOCAL / "ministack"
 FACTS = LOCAL / "hms.json"
 DEFAULT_PORT = 4566
+# Far more than the relay is ever late on a machine of its own.
+CATCH_UP = timedelta(minutes=5)
 
 
 def up() -> None:
     instance = MiniStack(_wanted_port(), HOME)
     _move(instance)
+    stopped_at = None if instance.running() else instance.saved_at()
     with step("MiniStack") as current:
         current.outcome = "running already" if instance.running() else instance.endpoint_url
         instance.start()
@@ -30,9 +42,19 @@ def up() -> None:
     _deploy(system)
     with step("Waking the functions"):
         system.wait_until_ready()
+    if stopped_at:
+        _catch_up(system, stopped_at)
     users = seed(system)
     _write_facts(system, users)
     _introduce(system, users)
+
+
+def _catch_up(system: System, stopped_at: datetime) -> None:
+    """Tells again what was told shortly before the stop: the streams, with what was not relayed yet, are not kept."""
+    span = Span(stopped_at - CATCH_UP, stopped_at)
+    with step("What was not yet told") as current, closing(of_system(system)) as place:
+        told = sum(republish_span(place, domain, Wanted(span), to_topic(place)) for domain in owners(place))
+        current.outcome = f"{told} events of the last {CATCH_UP.seconds // 60} minutes"
 
 
 def down() -> None:

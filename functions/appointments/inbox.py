@@ -22,6 +22,7 @@ handler = inbox.handler
     "patients.updated.v1",
     "patients.deactivated.v1",
     "patients.reactivated.v1",
+    copies="profile",
 )
 def keep_patient(event: Event) -> None:
     appointments.keep_patient(PatientCopy.model_validate(event.data))
@@ -35,6 +36,7 @@ def keep_patient(event: Event) -> None:
     "doctors.leave_changed.v1",
     "doctors.deactivated.v1",
     "doctors.reactivated.v1",
+    copies="profile",
 )
 def keep_doctor(event: Event) -> None:
     appointments.keep_doctor(DoctorCopy.model_validate(event.data))

@@ -35,7 +35,13 @@ inbox = Inbox("notifications")
 handler = inbox.handler
 
 
-@inbox.on("patients.registered.v1", "patients.updated.v1", "patients.deactivated.v1", "patients.reactivated.v1")
+@inbox.on(
+    "patients.registered.v1",
+    "patients.updated.v1",
+    "patients.deactivated.v1",
+    "patients.reactivated.v1",
+    copies="profile",
+)
 def keep_patient(event: Event) -> None:
     notifications.patients.keep(PatientCopy.model_validate(event.data))
 
@@ -43,6 +49,7 @@ def keep_patient(event: Event) -> None:
 @inbox.on(
     "doctors.registered.v1",
     "doctors.updated.v1",
+    copies="profile",
 )
 def keep_doctor(event: Event) -> None:
     notifications.doctors.keep(DoctorCopy.model_validate(event.data))

@@ -23,7 +23,7 @@ class Visit(BaseModel):
     doctor_id: str
 
 
-@inbox.on("appointments.booked.v1", "appointments.rescheduled.v1")
+@inbox.on("appointments.booked.v1", "appointments.rescheduled.v1", copies="treated_by#")
 def remember_treatment(event: Event) -> None:
     """A doctor reaches those they have, or had, a visit with."""
     visit = Visit.model_validate(event.data)

@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.inboxes import left_by
 from tools import contracts
+from tools.replay.rebuild import models
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,3 +81,22 @@ def test_the_histories_differ_from_version_to_version() -> None:
     """Else a late event that wins would look the same."""
     for event in histories("appointments")["keep_patient"]:
         assert json.dumps(event.data).count(f"Name {event.version}") == 1
+
+
+def copying() -> list[Any]:
+    return [
+        pytest.param(domain, prefix, kind, id=f"{domain}-{kind}")
+        for domain in models()
+        for prefix, kinds in inbox_of(domain).copies.items()
+        for kind in kinds
+    ]
+
+
+@pytest.mark.parametrize(("domain", "prefix", "kind"), copying())
+def test_a_consumer_that_copies_keeps_nothing_but_its_copies(domain: str, prefix: str, kind: str) -> None:
+    """Else a rebuild would leave something behind, or send what is no copy's."""
+    rows = left(domain, [_at(kind, 1)])
+
+    assert rows
+    assert all(key.sk.startswith(prefix) for key in rows)
+    assert not any(item.event_id for item in rows.values())

@@ -22,6 +22,7 @@ FOURTEEN_DAYS = 1_209_600
 # A stream keeps a record for 24 hours.
 STREAM_SECONDS = 24 * 3600
 MAX_FILTER_VALUES = 150
+MAX_METRICS_OF_AN_ALARM = 10
 MAX_TIMEOUT = 90
 # The most that SQS knows: for functions that cannot start at all. The others give up themselves, after five.
 MOST_RECEIVES = 1000
@@ -286,7 +287,8 @@ def test_a_batch_fits_into_its_functions_time() -> None:
 
 def test_dead_letters_are_kept_as_long_as_can_be_and_watched() -> None:
     queues, alarms = of_type("AWS::SQS::Queue"), of_type("AWS::CloudWatch::Alarm").values()
-    watched = {alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0] for alarm in alarms if alarm["Namespace"] == "AWS/SQS"}
+    on_queues = [alarm["Dimensions"][0]["Value"] for alarm in alarms if alarm.get("Namespace") == "AWS/SQS"]
+    watched = {value["Fn::GetAtt"][0] for value in on_queues}
     dead = {
         queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
         for queue in queues.values()
@@ -294,6 +296,20 @@ def test_dead_letters_are_kept_as_long_as_can_be_and_watched() -> None:
     }
 
     assert dead | {"RelayDeadLetters"} == watched == {name for name in queues if "RedrivePolicy" not in queues[name]}
+
+
+def test_every_queue_that_is_read_is_watched_for_messages_that_nobody_reads() -> None:
+    metrics = of_type("AWS::CloudWatch::Alarm")["ConsumersLateAlarm"]["Metrics"]
+    watched = [metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for metric in metrics if "MetricStat" in metric]
+    read = [{"Fn::GetAtt": [name, "QueueName"]} for name, queue in sorted(of_type("AWS::SQS::Queue").items())]
+    dead = [{"Fn::GetAtt": [name, "QueueName"]} for name in _without_redrive()]
+
+    assert watched == [queue for queue in read if queue not in dead]
+    assert len(metrics) <= MAX_METRICS_OF_AN_ALARM
+
+
+def _without_redrive() -> list[str]:
+    return [name for name, queue in of_type("AWS::SQS::Queue").items() if "RedrivePolicy" not in queue]
 
 
 def test_subscriptions_are_raw_and_filtered_by_whole_types() -> None:

@@ -26,8 +26,17 @@ class Inbox:
         self._domain = domain
         self._consumers: dict[str, Consumer] = {}
         self._other: Callable[[str], None] | None = None
+        self.copies: dict[str, tuple[str, ...]] = {}
 
-    def on(self, *types: str) -> Callable[[Consumer], Consumer]:
+    def on(self, *types: str, copies: str = "") -> Callable[[Consumer], Consumer]:
+        """Declare who takes events of these types.
+
+        `copies` is how the sort keys begin of the rows that hold nothing but what these events say. They may be lost:
+        `hms rebuild` drops them and has the events told again.
+        """
+        if copies:
+            self.copies[copies] = self.copies.get(copies, ()) + types
+
         def declare(consumer: Consumer) -> Consumer:
             self._consumers.update(dict.fromkeys(types, consumer))
             return consumer
