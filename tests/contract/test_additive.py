@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import time_machine
 
-from tests.contract.test_contracts import SUBSCRIPTIONS, inbox_of
+from tests.contract.test_contracts import OWN_WORK, SUBSCRIPTIONS, inbox_of
 from tests.support.inboxes import left_by
 from tools import contracts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from hms.rows import Key
 
 MORE: dict[str, Any] = {
     "added_text": "more",
@@ -72,8 +77,15 @@ def _parts(value: Any) -> Iterable[tuple[Any, Any]]:
 WIDENED = [
     pytest.param(domain, kind, id=f"{domain}-{kind}")
     for domain, kind in (one.values for one in SUBSCRIPTIONS)
-    if any(widened(str(kind)))
+    if kind not in OWN_WORK and any(widened(str(kind)))
 ]
+
+
+@pytest.fixture(autouse=True)
+def _one_instant() -> Iterator[None]:
+    """Rows that say when they were made are then the same too."""
+    with time_machine.travel(datetime(2026, 11, 21, 7, tzinfo=UTC), tick=False):
+        yield
 
 
 @pytest.mark.parametrize(("domain", "kind"), SUBSCRIPTIONS)
@@ -82,10 +94,33 @@ def test_more_fields_at_every_level_change_nothing_for_a_consumer(domain: str, k
     richer = enriched(example)
     assert richer["added_text"] == richer["data"]["added_text"] == "more"
 
-    assert left_by(inbox_of(domain), [richer]) == left_by(inbox_of(domain), [example])
+    assert effect(domain, richer) == effect(domain, example)
 
 
 @pytest.mark.parametrize(("domain", "kind"), WIDENED)
 def test_a_value_nobody_had_thought_of_does_not_stop_a_consumer(domain: str, kind: str) -> None:
     for _, example in widened(kind):
-        left_by(inbox_of(domain), [example])
+        effect(domain, example)
+
+
+def effect(domain: str, event: dict[str, Any]) -> dict[Key, Any]:
+    """The rows that an event leaves where the people in it are known, but for the random names of commands.
+
+    What was added to it may be kept or not.
+    """
+    inbox = inbox_of(domain)
+    people = [published(kind)["examples"][0] for kind in inbox.types if kind.endswith(".registered.v1")]
+    rows = left_by(inbox, [*people, event])
+    return {key: replace(row, body=plain(row.body), state=plain(row.state), done=None) for key, row in rows.items()}
+
+
+def plain(text: str | None) -> str | None:
+    return None if text is None else json.dumps(_plain(json.loads(text)))
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_plain(one) for one in node]
+    if isinstance(node, dict):
+        return {name: _plain(value) for name, value in node.items() if name not in MORE}
+    return node

@@ -184,7 +184,7 @@ def test_an_aggregate_is_told_again_to_all_who_hear_it(hospital: Hospital) -> No
 
 def test_a_row_that_holds_no_event_is_passed_over(hospital: Hospital) -> None:
     began, good, bad = datetime.now(UTC) - timedelta(seconds=1), ids.new(), ids.new()
-    write(hospital, [event_row(bad, '{"type": "patients.registered.v1"}'), event_row(good, registered(good))])
+    write(hospital, [event_row(bad, '{"type": "nobody.hears.v1"}'), event_row(good, registered(good))])
 
     done = hms(hospital, "replay", "republish", "patients", "--from", began.isoformat())
 
