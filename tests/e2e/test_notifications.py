@@ -78,8 +78,9 @@ def due(visit: dict[str, Any]) -> list[str]:
 
 
 def sweep(hospital: Hospital, at: datetime) -> None:
-    swept = hospital.ask("notifications", {"task": "sweep", "x-test-clock": rfc3339(at)})
-    assert swept["outcome"] == "ok"
+    """Again while something fails: on a busy machine an owner may answer too late, and the timer waits."""
+    asked = {"task": "sweep", "x-test-clock": rfc3339(at)}
+    swept = eventually(lambda: hospital.ask("notifications", asked), lambda swept: swept["failed"] == 0, SECONDS)
     assert swept["failed"] == 0
 
 
