@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from tools.cli import app
 from tools.paths import DOMAINS, ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
 
 LONGEST_DECISION = 60
 SECTIONS = ("owns", "commands", "events", "invariants")
@@ -64,6 +67,32 @@ def test_every_command_a_document_names_exists(document: Path) -> None:
 
     assert verbs <= _verbs()
     assert commands <= _commands()
+
+
+def _lines() -> list[str]:
+    """Every command of ours that a document shows in a block."""
+    blocks = [block for document in DOCUMENTS for block in CODE.findall(document.read_text())]
+    found = re.findall(r"^ *\.venv/bin/hms ([^\n#]+)", "\n".join(blocks), re.MULTILINE)
+    return sorted({line.strip() for line in found})
+
+
+@pytest.mark.parametrize("line", _lines())
+def test_a_command_takes_what_a_document_gives_it(line: str) -> None:
+    """It is parsed as it stands; nothing is run."""
+    parse(line)
+
+
+@pytest.mark.parametrize("line", ["replay lost", "replay show Queue --all", "replay drop Queue", "seed --much"])
+def test_a_command_that_is_not_there_is_noticed(line: str) -> None:
+    with pytest.raises((KeyError, TyperException)):
+        parse(line)
+
+
+def parse(line: str) -> None:
+    arguments, command = line.split(), typer.main.get_command(app)
+    while isinstance(command, TyperGroup):
+        command = command.commands[arguments.pop(0)]
+    command.make_context("hms", arguments)
 
 
 def test_the_readme_names_the_commands_that_everybody_needs() -> None:

@@ -14,6 +14,7 @@ from tests.e2e.test_events import copy_of
 from tests.e2e.test_relay import event_row, known, registered, write
 from tests.support.client import agreed, eventually
 from tests.support.hospital import TUESDAY, slot
+from tools import runner
 from tools.cli import app
 from tools.replay.place import ReplayError
 
@@ -234,3 +235,11 @@ def spoil(hospital: Hospital, patient_id: str) -> None:
         UpdateExpression="SET body = :body",
         ExpressionAttributeValues={":body": {"S": json.dumps(copy)}},
     )
+
+
+def test_what_was_told_before_a_stop_is_told_again_at_the_next_start(hospital: Hospital) -> None:
+    patient = lost(hospital)
+
+    runner._catch_up(hospital.system, datetime.now(UTC))
+
+    assert eventually(lambda: known(hospital, patient["patient_id"]), bool)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tools.emulator import mend_stream_positions, recorded
+from tools.emulator import MiniStack, mend_stream_positions, recorded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,3 +31,17 @@ def test_a_first_start_has_no_state_to_mend(tmp_path: Path) -> None:
 
 def test_a_folder_without_an_instance_records_nothing(tmp_path: Path) -> None:
     assert recorded(tmp_path) == {}
+
+
+def test_an_instance_that_was_stopped_knows_when(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    for name, at in (("dynamodb.json", 1_763_700_000), ("lambda.json", 1_763_700_007)):
+        (state / name).write_text("{}")
+        os.utime(state / name, (at, at))
+
+    assert MiniStack(1, tmp_path).saved_at() == datetime.fromtimestamp(1_763_700_007, UTC)
+
+
+def test_an_instance_that_never_ran_has_nothing_to_tell(tmp_path: Path) -> None:
+    assert MiniStack(1, tmp_path).saved_at() is None
