@@ -6,7 +6,7 @@ import hashlib
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from appointments import feeds, rules, sharing
+from appointments import rules, sharing
 from appointments.calendars import (
     CalendarToken,
     CalendarTokenNotFound,
@@ -101,6 +101,8 @@ class _Calendars:
 
     def show(self, request: Request, params: CalendarParams) -> Response:
         """iCalendar text for calendar programs, which send nothing but the address. Its token is the lock."""
+        from appointments import feeds
+
         owner = self._owner(request)
         written = feeds.feed(owner, params.token, request.call, self._appointments, self._owners)
         headers = {"ETag": f'"{hashlib.sha256(written).hexdigest()[:32]}"', **_FEED_HEADERS}

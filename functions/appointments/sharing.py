@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import TYPE_CHECKING
 
 from appointments import calendars, service
@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from appointments.store import Appointments
     from hms.call import Call
 
+_KEY_BYTES = 32
+
 
 def create(
     owner: Owner, key: str | None, call: Call, appointments: Appointments, owners: Owners
 ) -> tuple[Outcome[KeptToken], str]:
     """A new token and its secret. `key` is the Idempotency-Key: the same one tells the same secret again."""
     _reach("appointments:share_calendar", owner, call)
-    key = key or secrets.token_hex()
+    key = key or os.urandom(_KEY_BYTES).hex()
     token_id = ids.derived("calendar-token", call.token)
 
     def attempt() -> Outcome[Calendar]:
