@@ -166,7 +166,7 @@ def _doctor(doctor_id: str, copy: DoctorCopy | None, appointments: Appointments,
     word = owners.doctor(doctor_id)
     if word is None:
         raise DoctorNotFound
-    appointments.keep_doctor(word)
+    appointments.doctors.keep(word)
     return word
 
 

@@ -25,7 +25,7 @@ handler = inbox.handler
     copies="profile",
 )
 def keep_patient(event: Event) -> None:
-    appointments.keep_patient(PatientCopy.model_validate(event.data))
+    appointments.patients.keep(PatientCopy.model_validate(event.data))
 
 
 @inbox.on(
@@ -39,4 +39,4 @@ def keep_patient(event: Event) -> None:
     copies="profile",
 )
 def keep_doctor(event: Event) -> None:
-    appointments.keep_doctor(DoctorCopy.model_validate(event.data))
+    appointments.doctors.keep(DoctorCopy.model_validate(event.data))

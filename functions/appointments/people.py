@@ -6,14 +6,12 @@ from datetime import date, time
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hms.copies import Copy
 from hms.money import MoneyTold
 
 
-class PatientCopy(BaseModel):
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
+class PatientCopy(Copy):
     patient_id: str
-    version: int
     name: str
     email: str | None = None
     phone: str | None = None
@@ -52,11 +50,8 @@ class Leave(BaseModel):
     end: date = Field(alias="to")
 
 
-class DoctorCopy(BaseModel):
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
+class DoctorCopy(Copy):
     doctor_id: str
-    version: int
     name: str
     department: str
     specialization: str | None = None

@@ -265,7 +265,7 @@ def active_patient(
     word = owners.patient(patient_id)
     if word is None:
         raise PatientNotFound
-    appointments.keep_patient(word)
+    appointments.patients.keep(word)
     if not word.active:
         raise PatientInactive
     return word
@@ -278,7 +278,7 @@ def active_doctor(copy: DoctorCopy | None, doctor_id: str, appointments: Appoint
     word = owners.doctor(doctor_id)
     if word is None:
         raise DoctorNotFound
-    appointments.keep_doctor(word)
+    appointments.doctors.keep(word)
     if not word.active:
         raise DoctorInactive
     return word

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from appointments.people import DoctorCopy, PatientCopy
 from appointments.sheets import Sheet, SheetId, sheet_of, sheets_of, shown_of, text_of, thinned
 from hms import timers
 from hms.aggregate import Aggregates, Stored
+from hms.copies import Copies
 from hms.rows import Amend, Conflict, Insert, Item, Key, Query, Refresh, Replace
 
 if TYPE_CHECKING:
@@ -55,18 +57,20 @@ class Scene:
 class Appointments(Aggregates[Appointment]):
     def __init__(self, table: Table) -> None:
         super().__init__(table, "appointment", Appointment)
+        self.patients = Copies(table, "patient", PatientCopy)
+        self.doctors = Copies(table, "doctor", DoctorCopy)
 
     def scene(self, appointment_id: str, patient_id: str, doctor_id: str, slot: Slot) -> Scene:
         """One batch read. The doctor's zone is not known yet, so the sheets of every possible clinic day come along."""
         doctor_days = [SheetId(f"doctor#{doctor_id}", day) for day in possible_days(slot)]
         patient_days = [SheetId(f"patient#{patient_id}", day) for day in days_of(slot, "UTC")]
         sheet_ids = doctor_days + patient_days
-        own, patient, doctor = self.key(appointment_id), patient_key(patient_id), doctor_key(doctor_id)
+        own, patient, doctor = self.key(appointment_id), self.patients.key(patient_id), self.doctors.key(doctor_id)
         found = self.table.get_many([own, patient, doctor, *(_sheet_key(one) for one in sheet_ids)])
         return Scene(
             self.read(found.get(own)),
-            patient_of(found.get(patient)),
-            doctor_of(found.get(doctor)),
+            self.patients.read(found.get(patient)),
+            self.doctors.read(found.get(doctor)),
             {one: sheet_of(one, found.get(_sheet_key(one))) for one in sheet_ids},
         )
 
@@ -125,20 +129,22 @@ class Appointments(Aggregates[Appointment]):
         """A doctor and their sheets of some days in one consistent read."""
         owner = f"doctor#{doctor_id}"
         ids = [SheetId(owner, day) for day in days]
-        found = self.table.get_many([doctor_key(doctor_id), *(_sheet_key(one) for one in ids)])
+        found = self.table.get_many([self.doctors.key(doctor_id), *(_sheet_key(one) for one in ids)])
         sheets = {one.day: sheet_of(one, found.get(_sheet_key(one))) for one in ids}
-        return doctor_of(found.get(doctor_key(doctor_id))), sheets
+        return self.doctors.read(found.get(self.doctors.key(doctor_id))), sheets
 
     def doctor(self, doctor_id: str) -> DoctorCopy | None:
-        return doctor_of(self.table.get(doctor_key(doctor_id)))
+        return self.doctors.read(self.table.get(self.doctors.key(doctor_id)))
 
     def calendar(self, owner: Owner) -> tuple[Stored[Calendar] | None, PatientCopy | DoctorCopy | None]:
         """The tokens of an owner and the owner, in one read."""
         calendars, profile = self.calendars(owner.kind), _profile(owner.kind, owner.owner_id)
         key = calendars.key(owner.owner_id)
         found = self.table.get_many([key, profile])
-        copy = patient_of(found.get(profile)) if owner.kind == "patient" else doctor_of(found.get(profile))
-        return calendars.read(found.get(key)), copy
+        copy = (
+            self.patients.read(found.get(profile)) if owner.kind == "patient" else self.doctors.read(found.get(profile))
+        )
+        return calendars.read(found.get(key)), copies.read(found.get(profile))
 
     def calendars(self, kind: Kind) -> Aggregates[Calendar]:
         return Aggregates(self.table, f"{kind}-calendar", Calendar)
@@ -156,20 +162,9 @@ class Appointments(Aggregates[Appointment]):
         return self.read(found.get(own)), found[confirmed].version if confirmed in found else 0
 
     def keep_confirmed(self, appointment_id: str, version: int) -> None:
-        self._keep(Item(*_confirmed_key(appointment_id), version=version))
-
-    def keep_patient(self, copy: PatientCopy) -> None:
-        self._keep(Item(*patient_key(copy.patient_id), version=copy.version, body=copy.model_dump_json()))
-
-    def keep_doctor(self, copy: DoctorCopy) -> None:
-        body = copy.model_dump_json(by_alias=True)
-        self._keep(Item(*doctor_key(copy.doctor_id), version=copy.version, body=body))
-
-    def _keep(self, item: Item) -> None:
-        try:
-            self.table.commit([Refresh(item)])
-        except Conflict:
-            return  # A later version is here already: events may come twice and in any order.
+        """An older or the same version changes nothing."""
+        with suppress(Conflict):
+            self.table.commit([Refresh(Item(*_confirmed_key(appointment_id), version=version))])
 
 
 def _confirmed_key(appointment_id: str) -> Key:
@@ -178,22 +173,6 @@ def _confirmed_key(appointment_id: str) -> Key:
 
 def _profile(kind: Kind, person_id: str) -> Key:
     return Key(f"{kind}#{person_id}", "profile")
-
-
-def patient_key(patient_id: str) -> Key:
-    return _profile("patient", patient_id)
-
-
-def doctor_key(doctor_id: str) -> Key:
-    return _profile("doctor", doctor_id)
-
-
-def patient_of(item: Item | None) -> PatientCopy | None:
-    return PatientCopy.model_validate_json(item.body or "") if item else None
-
-
-def doctor_of(item: Item | None) -> DoctorCopy | None:
-    return DoctorCopy.model_validate_json(item.body or "") if item else None
 
 
 def _sheet_key(sheet_id: SheetId) -> Key:

@@ -71,7 +71,7 @@ def sweep(payload: Payload) -> Payload:
 def list_stranded(payload: Payload) -> Payload:
     """`{"snapshot": doctor}` → the visits it strands. The snapshot is kept: it is the owner's word."""
     doctor = DoctorCopy.model_validate(payload["snapshot"])
-    appointments.keep_doctor(doctor)
+    appointments.doctors.keep(doctor)
     found = agenda.stranded(doctor, clock.now(), appointments)
     return {"outcome": "ok", "stranded": [visit.model_dump(mode="json") for visit in found]}
 
@@ -79,7 +79,7 @@ def list_stranded(payload: Payload) -> Payload:
 @tasks.task("keep_patient")
 def keep_patient(payload: Payload) -> Payload:
     """`{"snapshot": patient}` → kept at once, ahead of the event."""
-    appointments.keep_patient(PatientCopy.model_validate(payload["snapshot"]))
+    appointments.patients.keep(PatientCopy.model_validate(payload["snapshot"]))
     return {"outcome": "ok"}
 
 

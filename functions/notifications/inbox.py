@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hms import clock, ids
+from hms import clock, ids, telemetry
 from hms.auth import Principal
 from hms.call import Call
 from hms.inbox import Inbox
@@ -12,7 +12,7 @@ from hms.store import DynamoTable
 from notifications import deliveries, sending, service
 from notifications.invitations import CalendarInvitations
 from notifications.kinds import kinds
-from notifications.model import Channel, NotificationRequested
+from notifications.model import Channel, NotificationRequested, Status
 from notifications.owners import TasksOwners
 from notifications.people import DoctorCopy, PatientCopy
 from notifications.providers import Email, LoggedPush, Sms
@@ -31,6 +31,13 @@ providers: dict[Channel, sending.Provider] = {
     Channel.PUSH: LoggedPush(),
 }
 desk = sending.Desk(office, TemplateWording(table), CalendarInvitations(), providers)
+# What became of a message that was to be sent; one that is still pending was put off.
+METRICS = {
+    Status.SENT: "notifications_sent_total",
+    Status.FAILED: "notifications_failed_total",
+    Status.SKIPPED: "notifications_skipped_total",
+    Status.PENDING: "notifications_deferred_total",
+}
 inbox = Inbox("notifications")
 handler = inbox.handler
 
@@ -62,7 +69,10 @@ def hear(event: Event) -> None:
 
 @inbox.on(NotificationRequested.type)
 def send(event: Event) -> None:
-    sending.send(NotificationRequested.model_validate(event.data), call_for(event.correlationid), desk)
+    asked = NotificationRequested.model_validate(event.data)
+    outcome = sending.send(asked, call_for(event.correlationid), desk)
+    if outcome:
+        telemetry.measured({METRICS[outcome]: (1, "Count")}, {"service": "notifications"}, channel=asked.channel)
 
 
 @inbox.other

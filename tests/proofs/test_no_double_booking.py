@@ -85,10 +85,10 @@ class CarelessDynamoTable(DynamoTable):
 def contested(table: Table) -> int:
     """How many of those who want one slot of one doctor at the same time get it."""
     appointments = Appointments(table)
-    appointments.keep_doctor(a_doctor())
+    appointments.doctors.keep(a_doctor())
     patients = [ids.derived("patient", n) for n in range(CALLERS)]
     for patient_id in patients:
-        appointments.keep_patient(a_patient(patient_id))
+        appointments.patients.keep(a_patient(patient_id))
     start = Barrier(CALLERS)
 
     def book(patient_id: str) -> bool:

@@ -189,18 +189,18 @@ class Desk:
     def __post_init__(self) -> None:
         self.appointments = Appointments(self.table)
         for patient in (a_patient(), a_patient(OTHER_PATIENT)):
-            self.appointments.keep_patient(patient)
+            self.appointments.patients.keep(patient)
         for doctor in (a_doctor(), a_doctor(OTHER_DOCTOR)):
-            self.appointments.keep_doctor(doctor)
+            self.appointments.doctors.keep(doctor)
 
     def knows(self, *people: DoctorCopy | PatientCopy) -> None:
         """Later words of the owners: each comes as the next version."""
         for one in people:
             newer = one.model_copy(update={"version": one.version + 1 + self.table.commits})
             if isinstance(newer, DoctorCopy):
-                self.appointments.keep_doctor(newer)
+                self.appointments.doctors.keep(newer)
             else:
-                self.appointments.keep_patient(newer)
+                self.appointments.patients.keep(newer)
 
     def call(self, who: Principal = RECEPTIONIST, **details: Any) -> Call:
         return a_call(who, self.now, **details)

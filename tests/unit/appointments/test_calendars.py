@@ -299,7 +299,7 @@ def test_every_wrong_token_gets_the_same_answer(office: Office, desk: Desk) -> N
 
 
 def test_a_patients_token_opens_no_doctors_calendar_even_under_one_id(office: Office, desk: Desk) -> None:
-    desk.appointments.keep_doctor(a_doctor(PATIENT))
+    desk.appointments.doctors.keep(a_doctor(PATIENT))
 
     assert office.feed(office.link(), "doctor", PATIENT).status == 404
 

@@ -558,8 +558,8 @@ def test_a_silent_owner_is_no_refusal(desk: Desk) -> None:
 
 
 def test_an_older_word_does_not_replace_a_newer_one(desk: Desk) -> None:
-    desk.appointments.keep_doctor(a_doctor(version=7))
-    desk.appointments.keep_doctor(a_doctor(version=6, schedule=[]))
+    desk.appointments.doctors.keep(a_doctor(version=7))
+    desk.appointments.doctors.keep(a_doctor(version=6, schedule=[]))
 
     assert desk.book().state.status == "SCHEDULED"
 
