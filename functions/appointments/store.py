@@ -141,9 +141,7 @@ class Appointments(Aggregates[Appointment]):
         calendars, profile = self.calendars(owner.kind), _profile(owner.kind, owner.owner_id)
         key = calendars.key(owner.owner_id)
         found = self.table.get_many([key, profile])
-        copy = (
-            self.patients.read(found.get(profile)) if owner.kind == "patient" else self.doctors.read(found.get(profile))
-        )
+        copies: Copies[PatientCopy] | Copies[DoctorCopy] = self.patients if owner.kind == "patient" else self.doctors
         return calendars.read(found.get(key)), copies.read(found.get(profile))
 
     def calendars(self, kind: Kind) -> Aggregates[Calendar]:
