@@ -147,6 +147,7 @@ class NotificationView(View):
     retry_count: int
     not_before: AwareDatetime | None
     language: str | None
+    template_version: int | None
     title: str | None
     text: str | None
     destination: str | None
