@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formataddr
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ class Email:
     name = "ses"
 
     def send(self, letter: Letter) -> str:
+        letter = replace(letter, address=_deliverable(letter.address))
         request = {
             "Source": sender(),
             "Destinations": [letter.address],
@@ -61,8 +63,8 @@ class LoggedPush:
 def mime(letter: Letter) -> bytes:
     """The e-mail as it goes out. An invitation is an alternative, which calendars act on, and a file for the others."""
     message = EmailMessage(policy=SMTP)
-    message["From"] = formataddr((clinic().name, sender()))
-    message["To"] = formataddr((letter.name, letter.address))
+    message["From"] = Address(clinic().name, addr_spec=sender())
+    message["To"] = Address(letter.name, addr_spec=letter.address)
     message["Subject"] = letter.title or clinic().name
     message["X-HMS-Notification"] = letter.notification_id
     message["Auto-Submitted"] = "auto-generated"
@@ -72,6 +74,16 @@ def mime(letter: Letter) -> bytes:
         parameters = {"method": method, "name": "invite.ics"}
         message.add_alternative(calendar.decode(), subtype="calendar", params=parameters)
     return message.as_bytes()
+
+
+def _deliverable(address: str) -> str:
+    """SES takes domains of any script in their ASCII form, and names before the @ in ASCII only."""
+    name, _, domain = address.rpartition("@")
+    try:
+        name.encode("ascii")
+        return f"{name}@{domain.encode('idna').decode()}"
+    except UnicodeError as error:
+        raise Refused("ADDRESS_NOT_ASCII") from error
 
 
 def sender() -> str:

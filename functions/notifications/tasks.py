@@ -42,7 +42,7 @@ def sweep(payload: Payload) -> Payload:
         service.fire(due, call, office)
 
     swept = notifications.timers.sweep(call.now, fire, _SWEEP_SECONDS)
-    return {"outcome": "ok", "fired": swept.fired, "failed": swept.failed, "behind_seconds": swept.behind_seconds}
+    return {"outcome": "ok", **swept._asdict()}
 
 
 def _call(payload: Payload) -> Call:
