@@ -9,7 +9,7 @@ from hms.errors import StaleVersion
 from hms.gate import gate
 from hms.policy import Policy
 from hms.store import DynamoTable
-from notifications import listing, service, template_api
+from notifications import listing, preferences, service, template_api
 from notifications.model import (
     NotificationPage,
     NotificationView,
@@ -78,7 +78,7 @@ def resend_notification(request: Request, _command: ResendNotification) -> Respo
     answers=Preferences,
 )
 def get_notification_preferences(request: Request) -> Response:
-    return answer(service.preferences_of(request.path["patient_id"], request.call, notifications))
+    return answer(preferences.read(request.path["patient_id"], request.call, notifications))
 
 
 @app.route(
@@ -91,7 +91,7 @@ def get_notification_preferences(request: Request) -> Response:
     problems=(RecipientNotFound, StaleVersion),
 )
 def set_notification_preferences(request: Request, command: SetPreferences) -> Response:
-    return answer(service.set_preferences(request.path["patient_id"], command, request.call, office))
+    return answer(preferences.put(request.path["patient_id"], command, request.call, office))
 
 
 @app.route(
@@ -104,7 +104,7 @@ def set_notification_preferences(request: Request, command: SetPreferences) -> R
     problems=(RecipientNotFound,),
 )
 def restore_notification_addresses(request: Request, _command: RestoreAddresses) -> Response:
-    service.lift_suppressions(request.path["patient_id"], office)
+    preferences.restore_addresses(request.path["patient_id"], office)
     return Response(204)
 
 

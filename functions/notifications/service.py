@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hms.call import Outcome, decided
-from hms.errors import FieldError, Forbidden, Invalid
+from hms.errors import Forbidden
 from hms.rows import Conflict
 from notifications import rules
 from notifications.clinic import clinic
@@ -19,8 +19,6 @@ from notifications.model import (
     NotificationResent,
     NotificationSent,
     NotificationSkipped,
-    Preferences,
-    PreferencesChanged,
     Status,
 )
 from notifications.rules import Case, NotificationNotFound, Occurrence, Recipient, Reminder, StillPending
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from hms.call import Call
     from hms.events import Event
     from hms.rows import Item, Key
-    from notifications.model import Notification, SetPreferences
+    from notifications.model import Notification
     from notifications.people import DoctorCopy, PatientCopy
     from notifications.store import Background, Latest, Notifications
 
@@ -212,57 +210,3 @@ def _load(notification_id: str, permission: str, call: Call, notifications: Noti
     if not call.who.reaches(permission, patient_id=stored.state.patient_id):
         raise Forbidden
     return stored
-
-
-def preferences_of(patient_id: str, call: Call, notifications: Notifications) -> Preferences:
-    """Those that are set, else the defaults, as version 0."""
-    _reach(patient_id, call)
-    stored = notifications.preferences.load(patient_id)
-    return stored.state if stored else _unset(patient_id, call)
-
-
-def set_preferences(patient_id: str, command: SetPreferences, call: Call, office: Office) -> Outcome[Preferences]:
-    _reach(patient_id, call)
-    _check_kinds(command)
-    notifications = office.notifications
-
-    def attempt() -> Outcome[Preferences]:
-        stored = notifications.preferences.load(patient_id)
-        if earlier := notifications.preferences.earlier(stored, patient_id, call):
-            return earlier
-        before = stored.state if stored else _unset(patient_id, call)
-        call.expect(before.version)
-        if stored is None and office.owners.patient(patient_id) is None:
-            raise rules.RecipientNotFound
-        after = before.model_copy(update={**dict(command), "version": before.version + 1, "updated_at": call.now})
-        fact = PreferencesChanged.model_validate(
-            {name: getattr(after, name) for name in PreferencesChanged.model_fields}
-        )
-        notifications.table.commit(notifications.preferences.changes(patient_id, stored, after, fact, call))
-        return Outcome(after)
-
-    return decided(attempt)
-
-
-def lift_suppressions(patient_id: str, office: Office) -> None:
-    """The recipient's present addresses are used again."""
-    patient = office.owners.patient(patient_id)
-    if patient is None:
-        raise rules.RecipientNotFound
-    office.notifications.lift(address for address in (patient.email, patient.phone) if address)
-
-
-def _unset(patient_id: str, call: Call) -> Preferences:
-    return Preferences(patient_id=patient_id, version=0, created_at=call.now, updated_at=call.now)
-
-
-def _reach(patient_id: str, call: Call) -> None:
-    if not call.who.reaches("notifications:preferences", patient_id=patient_id):
-        raise Forbidden
-
-
-def _check_kinds(command: SetPreferences) -> None:
-    unknown = [name for name in command.muted if name not in kinds().kinds]
-    if unknown:
-        known = ", ".join(kinds().kinds)
-        raise Invalid(errors=(FieldError("muted", "unknown_kind", f"the kinds of messages are: {known}"),))

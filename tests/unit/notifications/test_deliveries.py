@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from notifications import deliveries, service
+from notifications import deliveries, preferences
 from notifications.model import Channel, Delivery
 from tests.support.notifications import PATIENT, START, a_patient
 
@@ -100,7 +100,7 @@ def test_other_reports_say_nothing_here(kind: str) -> None:
 
 def test_reception_restores_an_address(post: PostOffice, sent: str) -> None:
     comes(post, bounce(sent))
-    service.lift_suppressions(PATIENT, post.office)
+    preferences.restore_addresses(PATIENT, post.office)
     post.happens("rescheduled", version=2, start=START + timedelta(days=1))
     post.sends()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hms.errors import Forbidden, Invalid, StaleVersion
-from notifications import listing, service
+from notifications import listing, preferences, service
 from notifications.model import Channel, Notification, SetPreferences
 from notifications.query import ListNotifications
 from notifications.rules import NotificationNotFound, RecipientNotFound, StillPending
@@ -98,15 +98,15 @@ def test_a_patient_reads_their_own_messages_only(post: PostOffice, sent: Notific
 
 def put(post: PostOffice, who: Principal = THE_PATIENT, **call: Any) -> Outcome[Any]:
     command = SetPreferences(channels=(Channel.EMAIL,))
-    return service.set_preferences(PATIENT, command, post.call(who, **call), post.office)
+    return preferences.put(PATIENT, command, post.call(who, **call), post.office)
 
 
 def test_preferences_are_the_defaults_until_they_are_set(post: PostOffice) -> None:
-    unset = service.preferences_of(PATIENT, post.call(THE_PATIENT), post.notifications)
+    unset = preferences.read(PATIENT, post.call(THE_PATIENT), post.notifications)
     assert (unset.version, unset.channels) == (0, ("email", "sms"))
 
     assert put(post, if_match=0).state.version == 1
-    assert service.preferences_of(PATIENT, post.call(), post.notifications).channels == ("email",)
+    assert preferences.read(PATIENT, post.call(), post.notifications).channels == ("email",)
 
 
 def test_preferences_follow_the_version_the_caller_saw(post: PostOffice) -> None:
@@ -128,17 +128,17 @@ def test_preferences_are_ones_own(post: PostOffice) -> None:
     with pytest.raises(Forbidden):
         put(post, ANOTHER_PATIENT)
     with pytest.raises(Forbidden):
-        service.preferences_of(PATIENT, post.call(ANOTHER_PATIENT), post.notifications)
+        preferences.read(PATIENT, post.call(ANOTHER_PATIENT), post.notifications)
 
 
 def test_nobody_sets_preferences_of_somebody_unknown(post: PostOffice) -> None:
     with pytest.raises(RecipientNotFound):
-        service.set_preferences(OTHER_PATIENT, SetPreferences(), post.call(), post.office)
+        preferences.put(OTHER_PATIENT, SetPreferences(), post.call(), post.office)
 
 
 def test_a_kind_that_there_is_not_cannot_be_muted(post: PostOffice) -> None:
     with pytest.raises(Invalid):
-        service.set_preferences(PATIENT, SetPreferences(muted=("gossip",)), post.call(), post.office)
+        preferences.put(PATIENT, SetPreferences(muted=("gossip",)), post.call(), post.office)
 
 
 def listed(post: PostOffice, who: Principal = ADMINISTRATOR, /, **asked: Any) -> list[tuple[str, str]]:
