@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Table
 
 from tools.progress import console
@@ -183,7 +183,8 @@ def _instant(text: str, option: str) -> datetime:
 
 @contextmanager
 def _bar(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    counted = (BarColumn(), MofNCompleteColumn()) if total is not None else (TextColumn("{task.completed:,.0f}"),)
+    columns: tuple[ProgressColumn, ...] = (TextColumn("{task.description}"), *counted)
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task(title, total=total)
         yield lambda events: progress.advance(bar, events)
