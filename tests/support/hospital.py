@@ -49,6 +49,10 @@ def _encoded(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
+# Just longer than the functions may run.
+_COMES_AGAIN_AFTER = {"ConfirmAppointmentQueue": 80, "NotificationsQueue": 50, "NotificationsSending": 50}
+
+
 class Hospital:
     def __init__(self, system: System) -> None:
         self.system = system
@@ -111,8 +115,9 @@ class Hospital:
     def ready(self) -> None:
         """Waits until every function has started once. What a slow machine leaves undecided comes again soon."""
         self.system.wait_until_ready()
-        queue = self.resource("ConfirmAppointmentQueue")
-        self.aws("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "80"})
+        for queue, seconds in _COMES_AGAIN_AFTER.items():
+            attributes = {"VisibilityTimeout": str(seconds)}
+            self.aws("sqs").set_queue_attributes(QueueUrl=self.resource(queue), Attributes=attributes)
 
     def settled(self) -> None:
         """Holds that every event was handled: nothing waits, and nothing was given up."""
