@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.instance import start, stop
+from tools.instance import STACK, start, stop
 from tools.system import System
 
 HOME = "HMS_TEST_HOME"
@@ -36,12 +36,23 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 @pytest.fixture(scope="session")
 def system() -> System:
     """The hospital with the test-only layer, on an instance of its own or, with ENDPOINT_URL, on the emulator there."""
+    return _shared(STACK, os.environ.get("ENDPOINT_URL") or None)
+
+
+@pytest.fixture(scope="session")
+def failing_system(system: System) -> System:
+    """Another hospital beside it, for tests that let its functions fail while others rely on theirs."""
+    return _shared(f"{STACK}-failing", system.endpoint_url)
+
+
+def _shared(stack: str, endpoint_url: str | None) -> System:
+    """Started by the first worker that asks."""
     home = Path(os.environ[HOME])
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        facts = home / "system.json"
+        facts = home / f"{stack}.json"
         if not facts.exists():
-            started = start(home, os.environ.get("ENDPOINT_URL") or None)
+            started = start(home, endpoint_url, stack)
             facts.write_text(json.dumps({"endpoint_url": started.endpoint_url, "stack": started.stack}))
         return System(**json.loads(facts.read_text()))
 

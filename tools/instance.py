@@ -30,10 +30,10 @@ def own_system() -> Iterator[System]:
             stop(home)
 
 
-def start(home: Path, endpoint_url: str | None = None) -> System:
+def start(home: Path, endpoint_url: str | None = None, stack: str = STACK) -> System:
     """Deploys to the emulator at `endpoint_url`, or to one started on a free port that keeps all it has in `home`."""
     build()
-    system = System(endpoint_url or _emulator(home), stack=STACK)
+    system = System(endpoint_url or _emulator(home), stack=stack)
     system.remove()
     if TEST_LAYER.is_dir():
         system = replace(system, parameters={"TestLayerArn": publish_test_layer(system)})

@@ -6,6 +6,7 @@ Everything is read from outside: tables, logs and the providers' outboxes.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -17,7 +18,7 @@ from notifications.kinds import kinds
 from tools.paths import DOMAINS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Set
 
     from tools.system import System
 
@@ -56,13 +57,14 @@ class Heard:
     faults: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def world_of(system: System) -> World:
+def world_of(system: System, subjects: Set[str]) -> World:
+    """With the changes of these aggregates."""
     world = World()
     for domain in DOMAINS:
         for item in _items(system, f"{domain.title()}Table"):
             row = {name: next(iter(value.values())) for name, value in item.items()}
             world.rows[domain][row["pk"], row["sk"]] = row
-            if "event_id" in row:
+            if "event_id" in row and row["pk"].partition("#")[2] in subjects:
                 event = json.loads(row["body"])
                 fields = (event[name] for name in ("id", "type", "subject", "version", "data"))
                 world.changes.append(Change(*fields))
@@ -127,7 +129,8 @@ class Effects(NamedTuple):
 def judged(world: World, outbox: Counter[str] | None) -> Effects:
     """`outbox` counts what the providers took, by the ids that they gave; None where there is nothing to compare."""
     missing = [*_stale_copies(world), *_unknown_treatments(world), *_stale_subjects(world)]
-    messages = _messages(world)
+    subjects = {change.subject for change in world.changes}
+    messages = [message for message in _messages(world) if message["subject_id"] in subjects]
     expected = Counter(_expected_messages(world))
     made = Counter(_named(one) for one in messages if one["attempt"] == 1 and not one["kind"].startswith("reminder"))
     missing += [f"no message {one}" for one in expected - made]
@@ -190,25 +193,25 @@ def _named(message: Mapping[str, Any]) -> tuple[str, int, str, str]:
     return message["subject_id"], message["subject_version"], message["kind"], message["channel"]
 
 
-def outbox_of(system: System) -> Counter[str]:
-    """The ids of all e-mails and text messages that the emulator's providers took."""
-    for mail, texts in _OUTBOXES:
-        answers = [httpx.get(f"{system.endpoint_url}{path}", timeout=30) for path in (mail, texts)]
+def outbox_of(system: System, addresses: Set[str]) -> Counter[str]:
+    """The ids of the e-mails and text messages to these addresses that the emulator's providers took."""
+    for paths in _OUTBOXES:
+        answers = [httpx.get(f"{system.endpoint_url}{path}", timeout=30) for path in paths]
         if all(answer.is_success for answer in answers):
-            return Counter(_message_ids([answer.json() for answer in answers]))
+            return Counter(_ids_of([answer.json() for answer in answers], addresses))
     message = f"{system.endpoint_url} shows no outbox"
     raise RuntimeError(message)
 
 
-def _message_ids(found: Any) -> Iterator[str]:
-    """Every emulator nests them otherwise, but calls them the same."""
+def _ids_of(found: Any, addresses: Set[str]) -> Iterator[str]:
+    """Every emulator nests its messages otherwise, but calls their ids the same."""
     if isinstance(found, list):
         for one in found:
-            yield from _message_ids(one)
+            yield from _ids_of(one, addresses)
     elif isinstance(found, dict):
         name = next((name for name in ("MessageId", "message_id", "Id") if isinstance(found.get(name), str)), None)
-        if name:
-            yield found[name]
-        else:
+        if name is None:
             for one in found.values():
-                yield from _message_ids(one)
+                yield from _ids_of(one, addresses)
+        elif set(re.findall(r"\+\d+|[\w.-]+@[\w.-]+", json.dumps(found))) & addresses:
+            yield found[name]

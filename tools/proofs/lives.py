@@ -60,6 +60,7 @@ class Lives:
 
     def __init__(self, way: Way, patients: int) -> None:
         self._way = way
+        self.addresses: set[str] = set()
         self.doctors = [registered_doctor(way, _ZONES[number % 2], _CAP) for number in range(_DOCTORS)]
         self.patients = [self._reachable() for _ in range(max(patients, _FEWEST_PATIENTS))]
         self._places, self._visits = count(), count()
@@ -87,6 +88,7 @@ class Lives:
     def _reachable(self) -> str:
         digits = random.randrange(10**6)  # noqa: S311
         contact = {"email": f"asha-{ids.new()}@example.com", "phone": f"+919752{digits:06d}"}
+        self.addresses.update(contact.values())
         person = {"name": f"Asha {_surname()}", "dob": "1990-04-23", **contact}
         patient_id: str = self._agreed(Ask("POST", "/v1/patients", person))["patient_id"]
         # Far from now: what is proved does not wait for the morning.

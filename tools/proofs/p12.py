@@ -47,7 +47,7 @@ def prove(system: System, full: bool) -> Report:
 
 def _among_failing_consumers(system: System, planted: Planted, number: int) -> Walk:
     """The journeys again, with faults in every request, and nothing that they tell is ever consumed."""
-    functions = [consumer.function for consumer in consumers(system)]
+    functions = sorted({consumer.function for consumer in consumers(system)})
     faults = ("lose@dynamodb.*", "throttle@*", "die@dynamodb.*:after")[number % 3]
     with armed(system, functions, f"{faults} trace@*", MOST_RECEIVES="1"):
         taken = walk(system, planted, unlucky=True)
