@@ -27,11 +27,11 @@ class Function:
         self._name = f"{system.stack}-{name}"
 
     def calls(self, payload: Payload) -> list[str]:
-        """The points that it passes while it handles this, in order."""
+        """The points before and after each call of AWS that it makes while it handles this, in order."""
         invoked = self._invoke(payload, "trace@*")
         log = base64.b64decode(invoked["LogResult"]).decode().splitlines()
         lines = [json.loads(line) for line in log if line.startswith('{"level": "TEST"')]
-        return [line["point"] for line in lines]
+        return [line["point"] for line in lines if "#" in line["point"]]
 
     def dies(self, payload: Payload, point: str) -> bool:
         """Whether it ended at that point."""

@@ -6,15 +6,13 @@ Everything is read from outside: tables, logs and the providers' outboxes.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import httpx
-
 from notifications.kinds import kinds
+from tools import outbox
 from tools.paths import DOMAINS
 
 if TYPE_CHECKING:
@@ -22,10 +20,8 @@ if TYPE_CHECKING:
 
     from tools.system import System
 
-_OUTBOXES = (
-    ("/_ministack/ses/messages", "/_ministack/sns/sms-messages"),
-    ("/_aws/ses", "/_aws/sns/sms-messages"),
-)
+type Taken = tuple[str, str]
+
 _HEARD = ("consumed", "flow decided")
 
 
@@ -126,8 +122,8 @@ class Effects(NamedTuple):
     told: Counter[str]
 
 
-def judged(world: World, outbox: Counter[str] | None) -> Effects:
-    """`outbox` counts what the providers took, by the ids that they gave; None where there is nothing to compare."""
+def judged(world: World, taken: Counter[Taken]) -> Effects:
+    """`taken` is what the providers took."""
     missing = [*_stale_copies(world), *_unknown_treatments(world), *_stale_subjects(world)]
     subjects = {change.subject for change in world.changes}
     messages = [message for message in _messages(world) if message["subject_id"] in subjects]
@@ -135,10 +131,9 @@ def judged(world: World, outbox: Counter[str] | None) -> Effects:
     made = Counter(_named(one) for one in messages if one["attempt"] == 1 and not one["kind"].startswith("reminder"))
     missing += [f"no message {one}" for one in expected - made]
     doubled = [f"another message {one}" for one in made - expected]
-    taken = {one["provider_message_id"] for one in messages if one["status"] == "SENT"}
-    if outbox is not None:
-        missing += [f"no provider has {one}" for one in taken - set(outbox)]
-        doubled += [f"a provider has {one} again" for one in (outbox - Counter(taken)).elements()]
+    sent = Counter(_recorded(world, one) for one in messages if one["status"] == "SENT")
+    missing += [f"no provider has {one[1]}" for one in (sent - taken).elements()]
+    doubled += [f"a provider has {one[1]} again" for one in (taken - sent).elements()]
     return Effects(missing, doubled, Counter(one["status"] for one in messages))
 
 
@@ -193,25 +188,19 @@ def _named(message: Mapping[str, Any]) -> tuple[str, int, str, str]:
     return message["subject_id"], message["subject_version"], message["kind"], message["channel"]
 
 
-def outbox_of(system: System, addresses: Set[str]) -> Counter[str]:
-    """The ids of the e-mails and text messages to these addresses that the emulator's providers took."""
-    for paths in _OUTBOXES:
-        answers = [httpx.get(f"{system.endpoint_url}{path}", timeout=30) for path in paths]
-        if all(answer.is_success for answer in answers):
-            return Counter(_ids_of([answer.json() for answer in answers], addresses))
-    message = f"{system.endpoint_url} shows no outbox"
-    raise RuntimeError(message)
+def outbox_of(system: System, addresses: Set[str]) -> Counter[Taken]:
+    """What the emulator's providers took for these addresses: e-mails by id, text messages by number and text."""
+    mails = [("ses", _bare(one.message_id)) for one in outbox.letters(system) if one.address in addresses]
+    texts = outbox.texts(system).items()
+    return Counter([*mails, *((number, text) for number, said in texts if number in addresses for text in said)])
 
 
-def _ids_of(found: Any, addresses: Set[str]) -> Iterator[str]:
-    """Every emulator nests its messages otherwise, but calls their ids the same."""
-    if isinstance(found, list):
-        for one in found:
-            yield from _ids_of(one, addresses)
-    elif isinstance(found, dict):
-        name = next((name for name in ("MessageId", "message_id", "Id") if isinstance(found.get(name), str)), None)
-        if name is None:
-            for one in found.values():
-                yield from _ids_of(one, addresses)
-        elif set(re.findall(r"\+\d+|[\w.-]+@[\w.-]+", json.dumps(found))) & addresses:
-            yield found[name]
+def _bare(message_id: str) -> str:
+    return message_id.partition("@")[0]
+
+
+def _recorded(world: World, message: Mapping[str, Any]) -> Taken:
+    if message["channel"] == "email":
+        return "ses", _bare(message["provider_message_id"])
+    copy = json.loads(world.rows["notifications"][f"patient#{message['patient_id']}", "profile"]["body"])
+    return copy["phone"], message["text"]

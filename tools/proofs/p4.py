@@ -25,7 +25,7 @@ _QUIET_SECONDS = 1800
 # A message that failed comes again: soon, but not while it is still being handled.
 _AGAIN_SECONDS = 10
 # Of those that handle an event about one in three fails, at any of its calls and in every way.
-_FAULTS = "throttle@*:before~0.06 lose@*:before~0.03 lose@*:after~0.03 die@*~0.006 delay@*:before~0.01"
+_FAULTS = "throttle@*:before~0.06 lose@*:before~0.03 lose@*:after~0.03 die@*~0.003 delay@*:before~0.01"
 _OF_CALLERS = "lose@*:after~0.1 throttle@*:before~0.05 die@after-commit~0.02"
 # What a provider has taken and nobody has recorded is sent again: it has no key by which it would know it.
 _AT_THE_PROVIDER = ("ses.SendRawEmail", "sns.Publish#")
