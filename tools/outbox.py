@@ -10,7 +10,6 @@ from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from rich.markup import escape
 
 from tools.progress import console
 
@@ -54,13 +53,21 @@ def texts(system: System) -> dict[str, list[str]]:
 
 
 def show(system: System, address: str = "") -> None:
-    """Prints what was sent, to one address or to all."""
-    for letter in letters(system):
-        if address in ("", letter.address):
-            console.print(f"[bold]e-mail to {letter.address}: {escape(letter.subject)}[/]\n{escape(letter.text)}")
-    for number, said in texts(system).items():
-        for text in said if address in ("", number) else ():
-            console.print(f"[bold]SMS to {number}[/]\n{escape(text)}\n")
+    """Prints what was sent, to one address or to all; of each way the newest last."""
+    mail = [
+        f"e-mail to {one.address}: {one.subject}\n\n{one.text}" for one in letters(system) if _is(one.address, address)
+    ]
+    sms = [
+        f"SMS to {number}\n\n{text}" for number, said in texts(system).items() if _is(number, address) for text in said
+    ]
+    for message in (*mail, *sms):
+        console.print(f"{message.strip()}\n\n--", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{len(mail)} e-mails and {len(sms)} text messages")
+
+
+def _is(address: str, wanted: str) -> bool:
+    """A number may be given without its country."""
+    return address.endswith(wanted)
 
 
 def _from_fields(said: dict[str, Any]) -> Letter:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hms import ids, telemetry
 from hms.call import decided
 from notifications import rules
 from notifications.model import Delivery, DeliveryReported
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from notifications.store import Notifications
 
 _NOTIFICATION_HEADER = "X-HMS-Notification"
+_OTHERS = {"Delivery": Delivery.DELIVERED, "DeliveryDelay": Delivery.DELAYED, "Reject": Delivery.BOUNCED}
 _ORDER = (Delivery.DELAYED, Delivery.DELIVERED, Delivery.BOUNCED, Delivery.COMPLAINED)
 
 
@@ -26,16 +29,30 @@ class Report(NamedTuple):
 
 
 def report_of(body: str) -> Report | None:
-    """Of an SES event (`eventType`) or notification (`notificationType`); None for those that say nothing here."""
-    said = json.loads(body)
+    """Of an SES event (`eventType`) or notification (`notificationType`); None for those that say nothing here.
+
+    Among those is the sentence with which SES tries a new topic, and whatever else is not written as a report.
+    """
+    try:
+        return _read(json.loads(body))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        telemetry.log("WARNING", "not a report", sha256=hashlib.sha256(body.encode(errors="replace")).hexdigest())
+        return None
+
+
+def _read(said: dict[str, Any]) -> Report | None:
     kind = said.get("eventType") or said.get("notificationType")
-    if kind == "Bounce":
-        permanent = said["bounce"]["bounceType"] == "Permanent"
-        addresses = _addresses(said["bounce"]["bouncedRecipients"]) if permanent else ()
-        return Report(_id_of(said["mail"]), Delivery.BOUNCED if permanent else Delivery.DELAYED, addresses)
-    if kind == "Complaint":
-        return Report(_id_of(said["mail"]), Delivery.COMPLAINED, _addresses(said["complaint"]["complainedRecipients"]))
-    delivery = {"Delivery": Delivery.DELIVERED, "DeliveryDelay": Delivery.DELAYED}.get(kind)
+    match kind:
+        case "Bounce":
+            # A passing one is told when SES has tried in vain for hours: this message is lost, the address is not.
+            final = said["bounce"]["bounceType"] == "Permanent"
+            addresses = _addresses(said["bounce"]["bouncedRecipients"]) if final else ()
+            return Report(_id_of(said["mail"]), Delivery.BOUNCED, addresses)
+        case "Complaint" if said["complaint"].get("complaintFeedbackType") != "not-spam":
+            return Report(
+                _id_of(said["mail"]), Delivery.COMPLAINED, _addresses(said["complaint"]["complainedRecipients"])
+            )
+    delivery = _OTHERS.get(str(kind))
     return Report(_id_of(said["mail"]), delivery, ()) if delivery else None
 
 
@@ -65,8 +82,9 @@ def _is_news(known: Delivery | None, reported: Delivery) -> bool:
 def _id_of(mail: dict[str, Any]) -> str | None:
     tagged = mail.get("tags", {}).get("notification_id")
     headers = {one["name"]: one["value"] for one in mail.get("headers", ())}
-    return tagged[0] if tagged else headers.get(_NOTIFICATION_HEADER)
+    found = str(tagged[0] if tagged else headers.get(_NOTIFICATION_HEADER))
+    return found if ids.is_id(found) else None
 
 
 def _addresses(recipients: list[dict[str, str]]) -> tuple[str, ...]:
-    return tuple(one["emailAddress"] for one in recipients)
+    return tuple(dict.fromkeys(str(one["emailAddress"]) for one in recipients))

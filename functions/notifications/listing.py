@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hms.errors import FieldError, Forbidden, Invalid
 from hms.pages import opened, sealed
 from notifications.model import NotificationPage, NotificationView
+from notifications.store import moment
 
 if TYPE_CHECKING:
     from hms.call import Call
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from notifications.query import ListNotifications
     from notifications.store import Notifications
 
-# A filter may leave little of a page; reading on stops here, and the cursor goes on.
-_MOST_READS = 5
+# A filter may leave little of what is read. Reading on stops after so many reads, and the cursor goes on.
+_A_READ = 100
+_MOST_READS = 10
 
 
 def listed(asked: ListNotifications, call: Call, notifications: Notifications) -> NotificationPage:
@@ -27,16 +29,19 @@ def listed(asked: ListNotifications, call: Call, notifications: Notifications) -
     kept: list[Notification] = []
     after = _position(asked.cursor)
     for _ in range(_MOST_READS):
-        room = asked.limit - len(kept)
         if patient_id:
-            found = notifications.of_recipient(patient_id, span, room, after)
+            found = notifications.of_recipient(patient_id, span, _A_READ, after)
         else:
-            found = notifications.of_day(day, room, after)
-        read = (notifications.read(item) for item in found.items)
-        kept += [one.state for one in read if one and asked.takes(one.state)]
-        after = found.last
-        if after is None or len(kept) == asked.limit:
-            break
+            found = notifications.of_day(day, _A_READ, after)
+        for item in found.items:
+            read = notifications.read(item)
+            if read and asked.takes(read.state):
+                if len(kept) == asked.limit:
+                    return _page(kept, after, call)
+                kept.append(read.state)
+            after = moment(item)
+        if found.last is None:
+            return _page(kept, None, call)
     return _page(kept, after, call)
 
 

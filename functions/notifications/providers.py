@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -61,10 +62,21 @@ class LoggedPush:
 
 
 def mime(letter: Letter) -> bytes:
-    """The e-mail as it goes out. An invitation is an alternative, which calendars act on, and a file for the others."""
+    """The e-mail as it goes out. An invitation is an alternative, which calendars act on, and a file for the others.
+
+    `To` is the bare address: people's names may look like addresses or encoded words, which parsers then take for more
+    recipients. Raises `Refused` for what cannot be written as an e-mail.
+    """
+    try:
+        return _written(letter)
+    except (ValueError, MessageError) as error:
+        raise Refused("UNWRITABLE") from error
+
+
+def _written(letter: Letter) -> bytes:
     message = EmailMessage(policy=SMTP)
     message["From"] = Address(clinic().name, addr_spec=sender())
-    message["To"] = Address(letter.name, addr_spec=letter.address)
+    message["To"] = Address(addr_spec=letter.address)
     message["Subject"] = letter.title or clinic().name
     message["X-HMS-Notification"] = letter.notification_id
     message["Auto-Submitted"] = "auto-generated"

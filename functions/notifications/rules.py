@@ -113,15 +113,14 @@ def planned(name: str, channel: Channel, case: Case, clinic: Clinic, now: dateti
         created_at=now,
         updated_at=now,
     )
-    reason = _unwanted(name, channel, case.recipient) or out_of_date(notification, case.latest, now)
+    reason = unwanted(name, channel, case.recipient) or out_of_date(notification, case.latest, now)
     if reason:
         return notification.model_copy(update={"status": Status.SKIPPED, "reason": reason})
-    if kind.urgent:
-        return notification
-    return notification.model_copy(update={"not_before": quiet_until(case.recipient.preferences, clinic, now)})
+    return notification.model_copy(update={"not_before": quiet_until(name, case.recipient, clinic, now)})
 
 
-def _unwanted(name: str, channel: Channel, recipient: Recipient) -> str | None:
+def unwanted(name: str, channel: Channel, recipient: Recipient) -> str | None:
+    """Why somebody is not to be told over a channel. Asked when a message is made, and again when it is sent."""
     if address_of(recipient.patient, channel) is None:
         return NO_ADDRESS
     if kinds().kinds[name].urgent:
@@ -144,10 +143,10 @@ def out_of_date(notification: Notification, latest: Mapping[str, Any], now: date
     return LAPSED if notification.useful_until and now >= notification.useful_until else None
 
 
-def quiet_until(preferences: Preferences | None, clinic: Clinic, now: datetime) -> datetime | None:
-    """The end of the quiet hours that `now` lies in, in UTC; None where it lies in none."""
-    quiet = (preferences and preferences.quiet_hours) or clinic.quiet_hours
-    if quiet is None:
+def quiet_until(name: str, recipient: Recipient, clinic: Clinic, now: datetime) -> datetime | None:
+    """The end of the quiet hours that `now` lies in, in UTC; None where it lies in none, or the kind is urgent."""
+    quiet = (recipient.preferences and recipient.preferences.quiet_hours) or clinic.quiet_hours
+    if quiet is None or kinds().kinds[name].urgent:
         return None
     local = now.astimezone(ZoneInfo(clinic.timezone))
     if not _within(quiet, f"{local:%H:%M}"):
@@ -165,6 +164,11 @@ def _within(quiet: QuietHours, clock: str) -> bool:
 
 def requested(notification: Notification, now: datetime) -> Notification:
     return _changed(notification, now, not_before=None)
+
+
+def deferred(notification: Notification, until: datetime, now: datetime) -> Notification:
+    """Put off to the end of quiet hours, which is no retry."""
+    return _changed(notification, now, not_before=until)
 
 
 def skipped(notification: Notification, reason: str, now: datetime) -> Notification:

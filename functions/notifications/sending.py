@@ -65,7 +65,6 @@ class Letter:
 
     notification_id: str
     address: str
-    name: str
     title: str | None
     text: str
     invitation: tuple[str, bytes] | None = None
@@ -135,21 +134,30 @@ def _taken(notification_id: str, held: Lease | None, call: Call, notifications: 
 
 
 def _result(notification: Notification, found: Sending, call: Call, desk: Desk) -> Result:
+    patient = found.patient or desk.office.owners.patient(notification.patient_id)
     latest = found.latest.data if found.latest else notification.data
     if reason := rules.out_of_date(notification, latest, call.now):
         return Result(rules.skipped(notification, reason, call.now))
-    patient = found.patient or desk.office.owners.patient(notification.patient_id)
-    address = rules.address_of(patient, notification.channel) if patient else None
-    if patient is None or address is None:
+    if patient is None:
         return Result(rules.skipped(notification, rules.NO_ADDRESS, call.now))
+    recipient = rules.Recipient(patient, found.preferences)
+    if reason := rules.unwanted(notification.kind, notification.channel, recipient):
+        return Result(rules.skipped(notification, reason, call.now))
+    if until := rules.quiet_until(notification.kind, recipient, clinic(), call.now):
+        return Result(rules.deferred(notification, until, call.now))
+    return _sent(notification, patient, _doctor_name(notification, found, desk), call, desk)
+
+
+def _sent(notification: Notification, patient: PatientCopy, doctor: str | None, call: Call, desk: Desk) -> Result:
+    address = rules.address_of(patient, notification.channel) or ""
     if desk.office.notifications.suppressed(address):
         return Result(rules.skipped(notification, rules.SUPPRESSED, call.now))
-    values = _values(notification, patient, _doctor_name(notification, found, desk))
+    values = _values(notification, patient, doctor)
     try:
         worded = desk.wording.word(notification.kind, notification.channel, patient.preferred_language, values)
     except Unrenderable as error:
         return Result(rules.failed(notification, f"{error.code.upper()}: {error.reason}", call.now))
-    letter = Letter(notification.notification_id, address, patient.name, worded.title, worded.text)
+    letter = Letter(notification.notification_id, address, worded.title, worded.text)
     if notification.channel is Channel.EMAIL and kinds().kinds[notification.kind].invitation:
         letter = replace(letter, invitation=desk.invitations.of(notification, values, address))
     return _handed_over(notification, letter, worded, call, desk)

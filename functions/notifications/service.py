@@ -191,7 +191,9 @@ def resend(notification_id: str, call: Call, notifications: Notifications) -> Ou
             again = rules.repeated(last, earlier.state.attempts, call.now)
             made = notifications.load(again.notification_id)
             return Outcome(made.state if made else again, replayed=True)
-        if last.status is Status.PENDING:
+        newest = rules.repeated(last, first.state.attempts, call.now).notification_id
+        pending = notifications.load(newest) if first.state.attempts > 1 else first
+        if pending and pending.state.status is Status.PENDING:
             raise StillPending
         counted = rules.counted(first.state, call.now)
         again = rules.repeated(last, counted.attempts, call.now)

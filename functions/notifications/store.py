@@ -78,6 +78,7 @@ class Sending:
     lease: Lease | None
     latest: Latest | None
     patient: PatientCopy | None
+    preferences: Preferences | None
     doctor: DoctorCopy | None
 
 
@@ -106,13 +107,15 @@ class Notifications(Aggregates[Notification]):
         state, lease, latest = self.key(notification_id), self._beside(notification_id, _LEASE), _latest_key(subject_id)
         patient = self.patients.key(patient_id)
         doctor = self.doctors.key(doctor_id) if doctor_id else None
-        found = self.table.get_many([state, lease, latest, patient, *([doctor] if doctor else [])])
-        held = found.get(lease)
+        preferences = self.preferences.key(patient_id)
+        found = self.table.get_many([state, lease, latest, patient, preferences, *([doctor] if doctor else [])])
+        held, wanted = found.get(lease), self.preferences.read(found.get(preferences))
         return Sending(
             self.read(found.get(state)),
             Lease(held.version, held.body or "") if held else None,
             _latest(found.get(latest)),
             self.patients.read(found.get(patient)),
+            wanted.state if wanted else None,
             self.doctors.read(found.get(doctor)) if doctor else None,
         )
 
@@ -218,11 +221,11 @@ class Notifications(Aggregates[Notification]):
     def of_day(self, day: date, limit: int, after: str | None) -> Found:
         """Everybody's messages of a UTC day, newest first, merged from the shards of the index."""
         pages = [self._shard(f"day#{day}#{shard}", limit, after) for shard in range(SHARDS)]
-        newest = heapq.merge(*(page.items for page in pages), key=_moment, reverse=True)
+        newest = heapq.merge(*(page.items for page in pages), key=moment, reverse=True)
         items = [item for item, _ in zip(newest, range(limit + 1), strict=False)]
         more = len(items) > limit or any(page.last for page in pages)
         shown = tuple(items[:limit])
-        return Found(shown, _moment(shown[-1]) if more and shown else None)
+        return Found(shown, moment(shown[-1]) if more and shown else None)
 
     def _shard(self, pk: str, limit: int, after: str | None) -> Found:
         return self.table.query(Query(pk, "", "\uffff", index="by_b", limit=limit, after=after, forward=False))
@@ -236,7 +239,8 @@ def _day_of(notification: Notification) -> str:
     return f"day#{notification.created_at.date()}#{shard}"
 
 
-def _moment(item: Item) -> str:
+def moment(item: Item) -> str:
+    """Where a message stands in the lists, which are by when it was made."""
     return item.by_b.sk if item.by_b else ""
 
 

@@ -9,6 +9,7 @@ from pydantic_core import from_json
 
 from hms import seam, telemetry
 from hms.dead_letters import given_up
+from hms.errors import Busy
 from hms.events import Event
 
 if TYPE_CHECKING:
@@ -64,15 +65,19 @@ class Inbox:
 
     def _consume(self, record: SQSRecord) -> None:
         try:
-            if given_up(record):
-                return
+            # Nobody could tell these again: they are never given up.
             if self._other and not _is_event(record.body):
                 self._other(record.body)
+                return
+            if given_up(record):
                 return
             event = Event.model_validate_json(record.body)
             consumer = self._consumers.get(event.type)
             if consumer:
                 consumer(event)
+        except Busy:
+            telemetry.log("WARNING", "comes again", domain=self._domain, message_id=record.message_id)
+            raise
         except Exception as error:
             telemetry.fault("not consumed", error, domain=self._domain, message_id=record.message_id)
             raise
@@ -80,4 +85,8 @@ class Inbox:
 
 
 def _is_event(body: str) -> bool:
-    return "specversion" in from_json(body)
+    """Whether it was meant as one of ours."""
+    try:
+        return "specversion" in from_json(body)
+    except (ValueError, TypeError):
+        return False

@@ -62,10 +62,11 @@ def test_an_address_that_bounced_or_complained_is_not_written_to_again(post: Pos
     assert ("appointment-rescheduled", "sms", "SENT") in post.told()
 
 
-def test_a_passing_bounce_suppresses_nothing(post: PostOffice, sent: str) -> None:
-    comes(post, bounce(sent, "Transient"))
+@pytest.mark.parametrize("kind", ["Transient", "Undetermined"])
+def test_a_passing_bounce_suppresses_nothing(post: PostOffice, sent: str, kind: str) -> None:
+    comes(post, bounce(sent, kind))
 
-    assert delivery(post, sent) is Delivery.DELAYED
+    assert delivery(post, sent) is Delivery.BOUNCED
     assert not post.notifications.suppressed(ADDRESS)
 
 
@@ -96,6 +97,24 @@ def test_the_message_is_known_by_its_header_too(post: PostOffice, sent: str) -> 
 @pytest.mark.parametrize("kind", ["Open", "Click", "Send", "AmazonSnsSubscriptionSucceeded"])
 def test_other_reports_say_nothing_here(kind: str) -> None:
     assert deliveries.report_of(json.dumps({"notificationType": kind, "mail": {}})) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Successfully validated SNS topic for Amazon SES event publishing.",
+        "[]", "7", "null", '{"eventType": "Bounce"}', '{"eventType": "Bounce", "mail": [], "bounce": 1}',
+        '{"eventType": "Complaint", "mail": {}, "complaint": {"complainedRecipients": [1]}}',
+    ],
+)  # fmt: skip
+def test_what_is_no_report_is_let_go(body: str) -> None:
+    assert deliveries.report_of(body) is None
+
+
+def test_who_says_that_it_is_no_spam_is_written_to_again(sent: str) -> None:
+    not_spam = {"complaintFeedbackType": "not-spam", "complainedRecipients": [{"emailAddress": ADDRESS}]}
+
+    assert deliveries.report_of(report("Complaint", sent, **not_spam)) is None
 
 
 def test_reception_restores_an_address(post: PostOffice, sent: str) -> None:

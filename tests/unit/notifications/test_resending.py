@@ -81,6 +81,15 @@ def test_what_has_not_gone_out_is_not_repeated(post: PostOffice) -> None:
         resend(post, post.messages()[0])
 
 
+def test_while_an_attempt_is_on_its_way_there_is_no_further_one(post: PostOffice, sent: Notification) -> None:
+    resend(post, sent)
+
+    with pytest.raises(StillPending):
+        resend(post, sent)
+    post.sends()
+    assert resend(post, sent).state.attempt == 3
+
+
 def test_only_those_who_may_repeat_a_message(post: PostOffice, sent: Notification) -> None:
     for who in (THE_PATIENT, a_principal("nurse")):
         with pytest.raises(Forbidden):
@@ -175,6 +184,25 @@ def test_a_list_is_read_page_by_page(three_changes: PostOffice, asked: dict[str,
         cursor = page.next_cursor
 
     assert (seen, cursor) == (whole, None)
+
+
+def test_a_filter_fills_its_page(three_changes: PostOffice) -> None:
+    """However few of the messages meet it, and wherever they are."""
+    for version in range(4, 60):
+        three_changes.now += timedelta(seconds=1)
+        three_changes.happens("rescheduled", version=version, start=START + DAY)
+
+    for asked in ({"patient_id": PATIENT}, {"day": str(NOW.date())}):
+        first, cursor = booked(three_changes, asked)
+        second, end = booked(three_changes, {**asked, "cursor": cursor})
+        assert {*first, *second} == {"email", "sms"}
+        assert (len(first), len(second), end) == (1, 1, None)
+
+
+def booked(post: PostOffice, asked: dict[str, Any]) -> tuple[list[str], str | None]:
+    params = ListNotifications.model_validate({**asked, "kind": "appointment-booked", "limit": 1})
+    page = listing.listed(params, post.call(ADMINISTRATOR), post.notifications)
+    return [one.channel for one in page.items], page.next_cursor
 
 
 def test_filters_hold_together(three_changes: PostOffice) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from hms.errors import Busy
 from hms.rows import Contention
+from notifications import preferences
 from notifications.clinic import clinic
-from notifications.model import Channel
+from notifications.model import Channel, QuietHours, SetPreferences
 from notifications.rules import put_off
 from notifications.sending import LEASE, Refused, Unavailable
 from tests.support.notifications import PATIENT, START, a_patient
@@ -218,3 +219,29 @@ def test_the_owner_is_asked_for_people_who_are_not_known_here(post: PostOffice) 
 
     assert PATIENT in post.owners.asked
     assert of(post).status == "SENT"
+
+
+def test_who_was_deactivated_meanwhile_is_not_written_to(post: PostOffice) -> None:
+    post.happens("booked")
+    post.notifications.patients.keep(a_patient(version=2, active=False))
+    post.sends()
+
+    assert {state for _, _, state in post.told()} == {"RECIPIENT_INACTIVE"}
+
+
+def test_who_has_opted_out_meanwhile_is_not_written_to(post: PostOffice) -> None:
+    post.happens("booked")
+    preferences.put(PATIENT, SetPreferences(channels=(Channel.SMS,)), post.call(), post.office)
+    post.sends()
+
+    assert post.told() == [("appointment-booked", "email", "OPTED_OUT"), ("appointment-booked", "sms", "SENT")]
+
+
+def test_a_retry_in_quiet_hours_waits_for_their_end(post: PostOffice) -> None:
+    post.happens("booked")
+    quiet = QuietHours(start="09:00", end="11:00")
+    preferences.put(PATIENT, SetPreferences(quiet_hours=quiet), post.call(), post.office)
+    post.sends()
+
+    assert (of(post).not_before, of(post).retry_count) == (post.now + HOUR, 0)
+    assert post.email.letters == []
