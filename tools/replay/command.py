@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 
 from tools.progress import console
+from tools.replay.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ def show(
         found = letters.queue_named(place, queue)
         with letters.held(place, found) as held:
             for _, letter in zip(range(limit), _wanted(held, message), strict=False):
-                console.print(json.dumps(letter.shown(), ensure_ascii=False), markup=False, soft_wrap=True)
+                _print(json.dumps(letter.shown(), ensure_ascii=False))
 
 
 @app.command()
@@ -148,12 +149,16 @@ def _wanted(held: Iterator[Letter], message: str) -> Iterator[Letter]:
 
 def _told(done: int, left: dict[str, str], message: str) -> None:
     for message_id, problem in left.items():
-        console.print(f"{message_id} stays: {problem}", markup=False)
+        _print(f"{message_id} stays: {problem}")
     if message and not done and not left:
-        console.print(f"there is no message {message}", markup=False)
+        _print(f"there is no message {message}")
     console.print(f"{done:,} done, {len(left):,} left")
     if left or (message and not done):
         raise typer.Exit(1)
+
+
+def _print(line: str) -> None:
+    console.print(plain(line), markup=False, soft_wrap=True)
 
 
 def _oldest(place: Place, queue: Queue) -> str:

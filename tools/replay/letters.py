@@ -6,10 +6,11 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from tools.replay.masked import masked
+from tools.replay.masked import masked, masked_event
 from tools.replay.place import ReplayError
+from tools.replay.shapes import Shape, Whole, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +21,6 @@ RELAY = "RelayDeadLetters"
 # How long a message that we hold stays out of others' sight; if this process dies it comes back by itself.
 _HELD_SECONDS = 120
 _COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-
-_IDS_ONLY = {"row", "position", "pointer"}
-
-type Kind = Literal["row", "position", "pointer", "event", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,37 +43,31 @@ class Letter:
     received: int
 
     @property
-    def content(self) -> dict[str, Any]:
-        try:
-            content = json.loads(self.text)
-        except ValueError:
-            return {}
-        return content if isinstance(content, dict) else {}
+    def kind(self) -> str:
+        return read(self.text)[0]
 
     @property
-    def kind(self) -> Kind:
-        """`row`: from the relay; `position`: from the platform, for a stretch of a stream; `pointer` and `event`: from
-        a consumer."""
-        content = self.content
-        if "DDBStreamBatchInfo" in content:
-            return "position"
-        if content.get("pointer") == "event":
-            return "pointer"
-        if {"table", "pk", "sk"} <= content.keys():
-            return "row"
-        return "event" if {"specversion", "type", "data"} <= content.keys() else "unreadable"
+    def content(self) -> Shape | None:
+        return read(self.text)[1]
 
     def shown(self) -> dict[str, Any]:
-        """What an operator may see of it."""
-        told: Any = self.content if self.kind in _IDS_ONLY else masked(self.content)
+        """What an operator may see of it: of what holds ids only, the fields that are known."""
         return {
             "message_id": self.message_id,
             "kind": self.kind,
             "sent_at": self.sent_at.isoformat(),
             "first_received_at": self.first_received_at.isoformat() if self.first_received_at else None,
             "received": self.received,
-            "content": told or f"{len(self.text)} characters that are no JSON object",
+            "content": self._told() or f"{len(self.text)} characters that are no JSON object",
         }
+
+    def _told(self) -> dict[str, Any]:
+        content = self.content
+        if content is None:
+            return masked(_object(self.text))
+        if isinstance(content, Whole):
+            return masked_event(_object(self.text))
+        return content.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def queues(place: Place) -> list[Queue]:
@@ -139,6 +130,14 @@ def _release(sqs: Any, queue: Queue, letter: Letter) -> None:
         sqs.change_message_visibility(QueueUrl=queue.url, ReceiptHandle=letter.receipt, VisibilityTimeout=0)
     except sqs.exceptions.ClientError:
         return  # It is gone: it was sent on its way.
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _letter(message: dict[str, Any]) -> Letter:

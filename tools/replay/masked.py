@@ -13,26 +13,50 @@ from hms.events import Event
 _STATES = {"status", "kind", "channel", "currency", "weekday"}
 _STATE = re.compile(r"[A-Z_]{2,}")
 _PHONE = re.compile(r"\+?[\d ()]{6,}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_FIELD = re.compile(r"[a-z][a-z_]{0,39}")
 _ENVELOPE = frozenset(Event.model_fields) - {"data"}
+# A longer number may be somebody's: a year of birth, a phone, a place.
+_LONGEST_NUMBER = 3
+_DEEPEST = 20
+
+
+def masked_event(event: dict[str, Any]) -> dict[str, Any]:
+    """An event's envelope holds no personal data; whatever else there is is masked value by value."""
+    return {name: value for name, value in event.items() if name in _ENVELOPE} | masked(
+        {name: value for name, value in event.items() if name not in _ENVELOPE}
+    )
 
 
 def masked(content: dict[str, Any]) -> dict[str, Any]:
-    """An event's envelope holds no personal data; whatever else there is is masked value by value."""
-    return {name: value if name in _ENVELOPE else _masked(value, name) for name, value in content.items()}
+    """All of it masked, names of fields too where they do not look like one."""
+    shown: dict[str, Any] = _masked(content)
+    return shown
 
 
-def _masked(value: Any, field: str = "") -> Any:
+def _masked(value: Any, field: str = "", depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        return "***"
     if isinstance(value, dict):
-        return {name: _masked(one, name) for name, one in value.items()}
+        return {_name(name): _masked(one, name, depth + 1) for name, one in value.items()}
     if isinstance(value, list):
-        return [_masked(one, field) for one in value]
-    return _text(value, field) if isinstance(value, str) else value
+        return [_masked(one, field, depth + 1) for one in value]
+    return _text(value, field) if isinstance(value, str) else _number(value)
+
+
+def _name(name: str) -> str:
+    return name if _FIELD.fullmatch(name) else _text(name, "")
+
+
+def _number(value: float | None) -> float | str | None:
+    kept = value is None or isinstance(value, bool) or len(str(value)) <= _LONGEST_NUMBER
+    return value if kept else "***"
 
 
 def _text(text: str, field: str) -> str:
     if ids.is_id(text) or _is_instant(text) or (field in _STATES and _STATE.fullmatch(text)):
         return text
-    if "@" in text:
+    if _EMAIL.fullmatch(text):
         return masking.email(text)
     return masking.phone(text) if _PHONE.fullmatch(text) else masking.name(text)
 

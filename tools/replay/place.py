@@ -17,6 +17,10 @@ class ReplayError(Exception):
     """What was asked for is not there; the message says what is."""
 
 
+class NoOwner(ReplayError):
+    """The stack has nobody whose event it could be."""
+
+
 class Place:
     """`connect` makes a boto3 client of a service there."""
 

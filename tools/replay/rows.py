@@ -11,9 +11,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from hms.aggregate import Aggregates
+from hms.events import Event
 from tools.paths import ROOT
-from tools.replay.place import ReplayError
+from tools.replay.place import NoOwner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,10 +55,12 @@ class Wanted:
 
 
 class EventRows:
+    """Raises NoOwner where the domain has no table."""
+
     def __init__(self, place: Place, domain: str) -> None:
         table = f"{domain.capitalize()}Table"
         if table not in place.of_type("AWS::DynamoDB::Table"):
-            raise ReplayError(f"{domain} has no table; {', '.join(owners(place))} have")
+            raise NoOwner(f"{domain} has no table; {', '.join(owners(place))} have")
         self._table = place.resource(table)
         self._dynamodb = place.client("dynamodb")
         self._kinds = kinds(domain)
@@ -69,7 +74,7 @@ class EventRows:
     def told(self, subject: str, version: int, event_id: str) -> str | None:
         """The event that an aggregate told at a version."""
         bodies = (self.at(f"{kind}#{subject}", f"event#{version:08d}") for kind in self._kinds)
-        return next((body for body in bodies if body and json.loads(body)["id"] == event_id), None)
+        return next((body for body in bodies if body and _id_of(body) == event_id), None)
 
     def of(self, aggregate_id: str) -> list[str]:
         """All events of an aggregate, oldest first."""
@@ -131,11 +136,18 @@ def _descendants(kind: type[Any]) -> Iterator[type[Any]]:
 
 
 def domain_of(place: Place, table_name: str) -> str:
-    """Whose table it is. Raises ReplayError where it is nobody's."""
+    """Whose table it is. Raises NoOwner where it is nobody's."""
     for logical, physical in place.of_type("AWS::DynamoDB::Table").items():
         if physical == table_name:
             return logical.removesuffix("Table").lower()
-    raise ReplayError(f"the stack {place.stack} has no table {Path(table_name).name}")
+    raise NoOwner(f"the stack {place.stack} has no table {Path(table_name).name}")
+
+
+def _id_of(body: str) -> str | None:
+    try:
+        return Event.model_validate_json(body).id
+    except ValidationError:
+        return None  # No event: the relay has put it aside.
 
 
 def _body(row: dict[str, Any]) -> str | None:

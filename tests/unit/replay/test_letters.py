@@ -15,8 +15,22 @@ from tools.replay.letters import Letter
 EVENT = contracts.example_of("patients.registered.v1").model_dump(mode="json")
 LETTERS: dict[str, dict[str, Any]] = {
     "row": {"table": "hms-Patients", "pk": "patient#1", "sk": "event#00000001", "event_id": "e", "error": "TypeError"},
-    "position": {"requestContext": {}, "DDBStreamBatchInfo": {"streamArn": "arn", "batchSize": 3}},
-    "pointer": {"pointer": "event", "id": "e", "type": "patients.registered.v1", "subject": "1", "version": 1},
+    "position": {
+        "DDBStreamBatchInfo": {
+            "streamArn": "arn:aws:dynamodb:r:1:table/hms-Patients/stream/x",
+            "approximateArrivalOfFirstRecord": "2026-11-21T06:00:00Z",
+            "approximateArrivalOfLastRecord": "2026-11-21T06:00:01Z",
+            "batchSize": 3,
+        }
+    },
+    "pointer": {
+        "pointer": "event",
+        "id": "e",
+        "type": "patients.registered.v1",
+        "source": "/hms/patients",
+        "subject": "1",
+        "version": 1,
+    },
     "event": EVENT,
 }
 
@@ -38,6 +52,15 @@ def test_everything_else_is_unreadable(text: str) -> None:
 @pytest.mark.parametrize("kind", ["row", "position", "pointer"])
 def test_what_holds_ids_only_is_shown_whole(kind: str) -> None:
     assert letter(json.dumps(LETTERS[kind])).shown()["content"] == LETTERS[kind]
+
+
+@pytest.mark.parametrize("kind", ["row", "position", "pointer"])
+def test_of_what_holds_ids_only_nothing_else_is_shown(kind: str) -> None:
+    assert letter(json.dumps(LETTERS[kind] | {"note": "Asha Verma"})).shown()["content"] == LETTERS[kind]
+
+
+def test_the_envelope_of_what_is_no_event_is_masked_too() -> None:
+    assert letter('{"id": "Asha Verma", "type": 1}').shown()["content"] == {"id": "As***", "type": 1}
 
 
 @pytest.mark.parametrize("text", [json.dumps(EVENT), '{"name": "Asha Verma"}', "Asha Verma", '["Asha Verma"]'])
