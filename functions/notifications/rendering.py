@@ -12,20 +12,21 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import TypeAdapter, ValidationError
 
 from hms.fields import Line, Text
-from notifications.allowed import KNOWN, PRINTED, checked, guarded, names
+from notifications.allowed import KNOWN, LONGEST, PRINTED, checked, guarded, names
 from notifications.filters import filters
 from notifications.model import Channel
 from notifications.segments import segmented
 from notifications.template import BadTemplate, BadValue, MissingValue, Unrenderable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jinja2 import Template as Compiled
 
     from notifications.template import Template
 
 _LONGEST = 10_000
+_TOO_LONG = f"is longer than {_LONGEST} letters"
 # What the provider takes in one message.
 _MOST_SEGMENTS = 9
 _LARGEST_NUMBER = 10**15
@@ -62,10 +63,21 @@ def _parts(template: Template) -> Iterator[tuple[str, str]]:
 
 def _written(field: str, source: str, template: Template, values: Mapping[str, Any]) -> str:
     with _told_of(field):
-        text = _fit(field, _compiled(source, template.language).render(values).strip())
+        text = _fit(field, _joined(field, _compiled(source, template.language).generate(values)).strip())
         if template.channel is Channel.SMS and segmented(text).segments > _MOST_SEGMENTS:
             raise BadValue(field, f"takes more than {_MOST_SEGMENTS} segments")
         return text
+
+
+def _joined(field: str, pieces: Iterable[str]) -> str:
+    """Goes no further than a message can be long; so much of it may be blanks of the template that are stripped."""
+    taken, length = list[str](), 0
+    for piece in pieces:
+        length += len(piece)
+        if length > _LONGEST + LONGEST:
+            raise BadValue(field, _TOO_LONG)
+        taken.append(piece)
+    return "".join(taken)
 
 
 @contextmanager
@@ -81,7 +93,7 @@ def _fit(field: str, text: str) -> str:
     if not _visible(text):
         raise MissingValue(field)
     if len(text) > _LONGEST:
-        raise BadValue(field, f"is longer than {_LONGEST} letters")
+        raise BadValue(field, _TOO_LONG)
     try:
         fit: str = _form(field).validate_python(text)
     except ValidationError:
@@ -141,6 +153,8 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 def _known(value: object, name: str) -> object:
     if isinstance(value, Undefined):
         raise MissingValue(name)
+    if isinstance(value, str) and len(value) > _LONGEST:
+        raise BadValue(name, _TOO_LONG)
     return None if isinstance(value, str) and not _visible(value) else value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
 from contextlib import suppress
 from typing import Any
 
@@ -296,3 +297,31 @@ def test_jinja_is_loaded_only_to_render() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, check=False).returncode == 0
+
+
+def _built(text: str, value: str) -> int:
+    """The most bytes that were held while a template was refused that is compiled already."""
+    template = a_template(text, None, a_place(channel=Channel.EMAIL))
+    with suppress(Unrenderable):
+        render(template, {"x": ""})
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadValue, match="longer than 10000 letters"):
+            render(template, {"x": value})
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("letters", [240_000, 10_000], ids=["too long by itself", "too long together"])
+def test_what_is_too_long_is_refused_before_it_is_built(letters: int) -> None:
+    assert _built("{{x}}" * 790, "\U0001f600" * letters) < 1_000_000
+
+
+def test_a_value_that_is_too_long_is_named() -> None:
+    with pytest.raises(BadValue, match=r"visit\.reason is longer"):
+        rendered("{% if visit.reason %}x{% endif %}", visit=visit(reason=" " * 240_000))
+
+
+def test_the_longest_result_is_whole() -> None:
+    assert rendered(" {{visit.reason}} ", "s", visit=visit(reason="x" * 10_000)).text == "x" * 10_000
