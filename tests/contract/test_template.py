@@ -27,6 +27,7 @@ MAX_METRICS_OF_AN_ALARM = 10
 MAX_TIMEOUT = 90
 # The most that SQS knows: for functions that cannot start at all. The others give up themselves, after five.
 MOST_RECEIVES = 1000
+TRIES = 5
 # What Step Functions asks of the role of a state machine that logs: these actions know no resources.
 OF_NO_RESOURCE = {
     "logs:CreateLogDelivery",
@@ -264,7 +265,7 @@ def test_a_consumer_gives_up_after_five_tries_and_keeps_a_pointer() -> None:
             kept_in = of_type("AWS::SQS::Queue")[source]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
             function = of_type("AWS::Lambda::Function")[mapping["FunctionName"]["Ref"]]
             variables = function["Environment"]["Variables"]
-            assert (variables["DEAD_LETTERS_URL"], variables["MOST_RECEIVES"]) == ({"Ref": kept_in}, "5"), name
+            assert (variables["DEAD_LETTERS_URL"], variables["MOST_RECEIVES"]) == ({"Ref": kept_in}, str(TRIES)), name
             allowed = [one for _, one in statements() if one["Resource"] == {"Fn::GetAtt": [kept_in, "Arn"]}]
             assert "sqs:SendMessage" in [one["Action"] for one in allowed], name
 
@@ -307,6 +308,12 @@ def test_every_queue_that_is_read_is_watched_for_messages_that_nobody_reads() ->
 
     assert watched == [queue for queue in read if queue not in dead]
     assert len(metrics) <= MAX_METRICS_OF_AN_ALARM
+
+
+def test_a_message_that_is_given_up_is_not_one_that_nobody_reads() -> None:
+    waits = [queue["VisibilityTimeout"] for queue in of_type("AWS::SQS::Queue").values() if "RedrivePolicy" in queue]
+
+    assert TRIES * max(waits) < of_type("AWS::CloudWatch::Alarm")["ConsumersLateAlarm"]["Threshold"]
 
 
 def _without_redrive() -> list[str]:
