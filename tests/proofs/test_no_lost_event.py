@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.notifications import PATIENT, PostOffice
 from tools.proofs import p4
-from tools.proofs.effects import Change, World, judged
+from tools.proofs.effects import Change, World, _unrecorded, judged
 
 if TYPE_CHECKING:
     from tools.system import System
@@ -82,3 +82,24 @@ def test_a_message_that_no_provider_has_is_missing_and_one_it_has_twice_is_doubl
 
     assert len(judged(world, providers - Counter([first])).missing) == 1
     assert len(judged(world, providers + Counter([first])).doubled) == 1
+
+
+PROVIDER = {"level": "TEST", "point": "ses.SendRawEmail#1:after"}
+TOOK, LOST = PROVIDER | {"fault": "trace"}, PROVIDER | {"fault": "lose"}
+DONE, FAILED, END = {"message": "consumed"}, {"message": "not consumed"}, {"message": "END"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "unrecorded"),
+    [
+        ([TOOK, DONE, END], 0),
+        ([DONE, FAILED, END], 0),
+        ([TOOK, FAILED, DONE, END], 1),
+        ([TOOK, LOST, DONE, END], 1),
+        ([TOOK, END], 1),
+        ([TOOK], 1),
+        ([TOOK, DONE, TOOK, END, TOOK, LOST, DONE], 2),
+    ],
+)
+def test_a_message_that_was_taken_and_not_recorded_is_counted(lines: list[dict[str, Any]], unrecorded: int) -> None:
+    assert _unrecorded(lines) == unrecorded

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 type Taken = tuple[str, str]
 
-_HEARD = ("consumed", "flow decided")
+AT_PROVIDERS = ("ses.SendRawEmail#", "sns.Publish#")
+_HEARD, _FAILED = ("consumed", "flow decided"), ("not consumed", "flow undecided")
 
 
 class Change(NamedTuple):
@@ -45,12 +46,16 @@ class World:
 
 @dataclass
 class Heard:
-    """When each function was first done with each event, in epoch seconds, and the faults that struck on the way."""
+    """When each function was first done with each event, in epoch seconds, and the faults that struck on the way.
+
+    `unrecorded` counts messages that a provider had taken when their sender failed: it sends them again.
+    """
 
     at: dict[tuple[str, str], float] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     faults: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unrecorded: int = 0
 
 
 def world_of(system: System, subjects: Set[str]) -> World:
@@ -80,23 +85,46 @@ def heard_by(system: System, functions: Iterable[str], since: float) -> Heard:
     """From the functions' logs since an instant (epoch seconds)."""
     heard, client = Heard(), system.client("logs")
     for function in functions:
+        streams: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         pages = client.get_paginator("filter_log_events")
         for page in pages.paginate(logGroupName=f"/aws/lambda/{function}", startTime=int(since * 1000)):
             for event in page["events"]:
-                _note(heard, function, event["timestamp"] / 1000, event["message"])
+                _note(heard, function, event["timestamp"] / 1000, line := _line(event["message"]))
+                streams[event["logStreamName"]].append(line)
+        heard.unrecorded += sum(map(_unrecorded, streams.values()))
     return heard
 
 
-def _note(heard: Heard, function: str, at: float, text: str) -> None:
-    line = json.loads(text) if text.startswith("{") else {}
+def _line(text: str) -> dict[str, Any]:
+    """What a line says; the platform's own frame the calls."""
+    said: dict[str, Any] = json.loads(text) if text.startswith("{") else {"message": text.partition(" ")[0]}
+    return said
+
+
+def _note(heard: Heard, function: str, at: float, line: Mapping[str, Any]) -> None:
     if line.get("message") in _HEARD:
         key = function, line["event_id"]
         heard.at[key] = min(at, heard.at.get(key, at))
         heard.done[function] += 1
-    elif line.get("message") in ("not consumed", "flow undecided"):
+    elif line.get("message") in _FAILED:
         heard.failed[function] += 1
-    elif line.get("level") == "TEST":
+    elif line.get("fault", "trace") != "trace":
         heard.faults[line["fault"], line["point"]] += 1
+
+
+def _unrecorded(lines: Iterable[Mapping[str, Any]]) -> int:
+    """How often a provider took a message, as a traced point tells, and the call did not go on to be done with it."""
+    count, taken = 0, False
+    for line in lines:
+        at_provider = line.get("point", "").startswith(AT_PROVIDERS)
+        if at_provider and line["fault"] == "lose":
+            count, taken = count + taken, False
+        elif line.get("message") in _HEARD:
+            taken = False
+        elif taken and line.get("message") in (*_FAILED, "END", "START"):
+            count, taken = count + 1, False
+        taken = taken or (at_provider and line["fault"] == "trace")
+    return count + taken
 
 
 def subscribers(system: System) -> dict[str, set[str]]:

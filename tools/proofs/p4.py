@@ -25,10 +25,9 @@ _QUIET_SECONDS = 1800
 # A message that failed comes again: soon, but not while it is still being handled.
 _AGAIN_SECONDS = 10
 # Of those that handle an event about one in three fails, at any of its calls and in every way.
-_FAULTS = "throttle@*:before~0.06 lose@*:before~0.03 lose@*:after~0.03 die@*~0.003 delay@*:before~0.01"
+_TRACED = " ".join(f"trace@{provider}*:after" for provider in effects.AT_PROVIDERS)
+_FAULTS = f"{_TRACED} throttle@*:before~0.06 lose@*:before~0.03 lose@*:after~0.03 die@*~0.003 delay@*:before~0.01"
 _OF_CALLERS = "lose@*:after~0.1 throttle@*:before~0.05 die@after-commit~0.02"
-# What a provider has taken and nobody has recorded is sent again: it has no key by which it would know it.
-_AT_THE_PROVIDER = ("ses.SendRawEmail", "sns.Publish#")
 
 
 class Size(NamedTuple):
@@ -131,18 +130,15 @@ def _shown(counted: Mapping[str, int]) -> str:
 def _report(booked: int, size: Size, burst: Phase, failing: Phase) -> Report:
     handled, failed = failing.heard.done.total(), failing.heard.failed.total()
     struck, points = failing.heard.faults.total(), len({point for _, point in failing.heard.faults})
-    excused = sum(
-        number
-        for (kind, point), number in failing.heard.faults.items()
-        if point.startswith(_AT_THE_PROVIDER) and point.endswith(":after") and kind in ("lose", "die")
-    )
+    # A provider knows no key: what it has taken and nobody has recorded is sent again.
+    excused = failing.heard.unrecorded
     doubled, missing = failing.found.doubled, failing.missing
     inexcusable = max(0, len(doubled) - excused)
     figure = (
         f"{len(missing)} missing and {inexcusable} doubled among {failing.deliveries:,} deliveries of"
         f" {failing.changes:,} changes, while {struck:,} faults struck at {points} points and {failed:,} of"
         f" {handled + failed:,} tries failed; {len(doubled) - inexcusable} doubled by a provider that had taken a"
-        f" message and not been recorded ({excused} faults there); lag {failing.lag}. Burst of {booked:,}:"
+        f" message and not been recorded ({excused} times a sender failed there); lag {failing.lag}. Burst of {booked:,}:"
         f" {len(burst.missing)} missing, {len(burst.found.doubled)} doubled, lag {burst.lag}"
     )
     whole = booked == size.burst and not burst.missing and not burst.found.doubled
