@@ -138,7 +138,7 @@ def _report(booked: int, size: Size, burst: Phase, failing: Phase) -> Report:
         f"{len(missing)} missing and {inexcusable} doubled among {failing.deliveries:,} deliveries of"
         f" {failing.changes:,} changes, while {struck:,} faults struck at {points} points and {failed:,} of"
         f" {handled + failed:,} tries failed; {len(doubled) - inexcusable} doubled by a provider that had taken a"
-        f" message and not been recorded ({excused} times a sender failed there); lag {failing.lag}. Burst of {booked:,}:"
+        f" message and not been recorded ({excused} senders failed there); lag {failing.lag}. Burst of {booked:,}:"
         f" {len(burst.missing)} missing, {len(burst.found.doubled)} doubled, lag {burst.lag}"
     )
     whole = booked == size.burst and not burst.missing and not burst.found.doubled
