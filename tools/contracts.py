@@ -102,7 +102,11 @@ def _subject(fact: type[Fact], data: dict[str, Any]) -> str:
 
 
 def example_of(kind: str) -> Event:
-    return example(next(fact for fact in facts() if fact.type == kind))
+    """Raises ValueError where no domain publishes such events."""
+    published = {fact.type: fact for fact in facts()}
+    if kind not in published:
+        raise ValueError(f"no domain publishes {kind}: it is in the FACTS of no functions/*/model.py")
+    return example(published[kind])
 
 
 def _schema(fact: type[Fact]) -> dict[str, Any]:

@@ -29,7 +29,10 @@ _THOUSANDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of a language. `day_parts` are hours and what the day is called from then on."""
+    """The words of a language. `day_parts` are hours and what the day is called from then on.
+
+    `exactly` has times that are called otherwise: 12:00 am and pm are read either way.
+    """
 
     weekdays: tuple[str, ...]
     months: tuple[str, ...]
@@ -39,6 +42,7 @@ class Words:
     short_date: str
     time: str
     day_parts: tuple[tuple[int, str], ...]
+    exactly: Mapping[str, str]
 
     def dated(self, moment: datetime) -> str:
         weekday, month = self.weekdays[moment.weekday()], self.months[moment.month - 1]
@@ -49,6 +53,8 @@ class Words:
         return self.short_date.format(weekday=weekday, day=moment.day, month=month)
 
     def timed(self, moment: datetime) -> str:
+        if exact := self.exactly.get(f"{moment:%H:%M}"):
+            return exact
         part = [name for hour, name in self.day_parts if hour <= moment.hour][-1]
         return self.time.format(hour=moment.hour % 12 or 12, minute=f"{moment.minute:02d}", part=part)
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from notifications.kinds import kinds as told
 from notifications.model import Channel
 from notifications.template import Place, Template, TemplateStatus
 
@@ -53,7 +54,8 @@ def shipped(place: Place) -> Template | None:
 @cache
 def samples(kind: str) -> tuple[Mapping[str, Any], ...]:
     """Values that messages of this kind are made of: the usual ones first, then with what may be absent absent."""
-    people = json.loads((_FOLDER / "people.json").read_text())
+    written = json.loads((_FOLDER / "people.json").read_text())
+    people = {name: written[name] for name in ("clinic", *told().subjects[told().kinds[kind].subject].people)}
     return tuple(people | subject for subject in json.loads((_FOLDER / kind / "samples.json").read_text()))
 
 

@@ -118,3 +118,8 @@ def test_an_event_republished_has_the_same_id() -> None:
     for fact in contracts.facts():
         assert contracts.example(fact).id == contracts.example(fact).id
         assert Event.model_validate_json(contracts.example(fact).model_dump_json()) == contracts.example(fact)
+
+
+def test_an_event_that_nobody_publishes_has_no_example() -> None:
+    with pytest.raises(ValueError, match=r"no domain publishes billing\.issued\.v1"):
+        contracts.example_of("billing.issued.v1")

@@ -144,7 +144,7 @@ class PostOffice:
 
     def happens(self, kind: str, **changes: Any) -> dict[str, Any]:
         """The visit changes, and it is heard of."""
-        moved = {"previous_slot_start": _written(START)} if kind == "rescheduled" else {}
+        moved = {"previous_slot_start": _written(START), "previous_doctor_id": DOCTOR} if kind == "rescheduled" else {}
         visit = a_visit(**moved, **changes)
         self.owners.visits[visit["appointment_id"]] = visit
         self.hears(kind, visit)
