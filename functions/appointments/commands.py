@@ -74,7 +74,10 @@ class CancelAppointment(Command):
         json_schema_extra={"examples": [{"reason": "The doctor is ill", "requested_by": "CLINIC"}]}
     )
 
-    reason: Line | None = None
+    reason: Line | None = Field(
+        default=None,
+        description="Told to the patient word for word where clinic or doctor cancel: keep diagnoses out of it.",
+    )
     requested_by: Annotated[Side, Field(strict=False)] | None = None
 
 
