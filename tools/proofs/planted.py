@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
-import re
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import date, timedelta
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
@@ -57,10 +56,16 @@ class Planted:
     def found_in(self, texts: Iterable[str]) -> Counter[str]:
         """How many of the texts hold a planted value, by what it is."""
         forms = {form: what for value, what in self.values.items() for form in _forms(value)}
-        pattern = re.compile("|".join(sorted(map(re.escape, forms), key=len, reverse=True)))
+        length = min(map(len, forms), default=0)
+        # Thousands of forms in megabytes: only what begins like one of them is looked at more closely.
+        beginning = defaultdict(list)
+        for form in forms:
+            beginning[form[:length]].append(form)
         found: Counter[str] = Counter()
         for text in texts:
-            found.update({forms[hit] for hit in pattern.findall(f"{text} {text.lower()}")})
+            written = f"{text} {text.lower()}"
+            likely = {written[at : at + length] for at in range(len(written) - length + 1)} & beginning.keys()
+            found.update({forms[form] for start in likely for form in beginning[start] if form in written})
         return found
 
 
