@@ -55,7 +55,8 @@ def test_different_names_sound_different(one: str, other: str) -> None:
 @given(LATIN, st.integers(0, 11))
 def test_a_letter_written_twice_is_not_heard(word: str, place: int) -> None:
     place = place % len(word)
-    if word[place] in "bcdfgjklmnprtvz" and "c" not in word:
+    part_of_two = word[place + 1 : place + 2] == "h"  # ph, th, kh: doubling the first letter parts them
+    if word[place] in "bcdfgjklmnprtvz" and "c" not in word and not part_of_two:
         assert names.sound(word[: place + 1] + word[place:]) == names.sound(word)
 
 
