@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.hospital import Hospital
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.chaos]
 INBOXES = sorted(path.parent.name for path in ROOT.glob("functions/*/inbox.py"))
 REQUESTED = "notifications.requested.v1"
 AFTER_THE_LEASE = timedelta(seconds=61)

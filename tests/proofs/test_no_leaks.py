@@ -21,6 +21,7 @@ pytestmark = pytest.mark.proof
 
 
 @pytest.mark.e2e
+@pytest.mark.chaos
 def test_nothing_personal_is_told_to_operators(failing_system: System) -> None:
     report = p12.prove(failing_system, full=False)
 

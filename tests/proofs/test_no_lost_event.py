@@ -19,6 +19,7 @@ pytestmark = pytest.mark.proof
 
 
 @pytest.mark.e2e
+@pytest.mark.chaos
 def test_every_change_is_seen_by_every_subscriber(failing_system: System) -> None:
     report = p4.prove(failing_system, full=False)
 
