@@ -31,6 +31,7 @@ def world() -> World:
     """A visit that is booked, and told of by e-mail and text message."""
     office, world = PostOffice(), World()
     visit = office.happens("booked")
+    office.confirmed()
     office.sends()
     for item in office.table.items.values():
         row = {"pk": item.pk, "sk": item.sk, "version": item.version, "body": item.body}
@@ -68,7 +69,13 @@ def test_a_message_that_was_not_made_is_missing(world: World) -> None:
 def test_a_change_that_was_not_heard_of_is_missing(world: World) -> None:
     providers = taken(world)
 
-    assert len(judged(without(world, "subject#"), providers).missing) == 1
+    assert len(judged(without(world, "subject#"), providers).missing) == 3
+
+
+def test_a_reminder_that_was_not_planned_is_missing(world: World) -> None:
+    del world.rows["notifications"][f"subject#{world.changes[0].subject}", "reminder#reminder-2h"]
+
+    assert len(judged(world, taken(world)).missing) == 1
 
 
 def test_a_treatment_that_is_not_known_is_missing(world: World) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 type Taken = tuple[str, str]
 
 AT_PROVIDERS = ("ses.SendRawEmail#", "sns.Publish#")
+_PLANNED = {"appointments.booked.v1", "appointments.rescheduled.v1"}
 _HEARD, _FAILED = ("consumed", "flow decided"), ("not consumed", "flow undecided")
 
 
@@ -152,7 +153,7 @@ class Effects(NamedTuple):
 
 def judged(world: World, taken: Counter[Taken]) -> Effects:
     """`taken` is what the providers took."""
-    missing = [*_stale_copies(world), *_unknown_treatments(world), *_stale_subjects(world)]
+    missing = [*_stale_copies(world), *_unknown_treatments(world), *_stale_subjects(world), *_unplanned(world)]
     subjects = {change.subject for change in world.changes}
     messages = [message for message in _messages(world) if message["subject_id"] in subjects]
     expected = Counter(_expected_messages(world))
@@ -195,6 +196,19 @@ def _stale_subjects(world: World) -> Iterator[str]:
     for subject, version in newest.items():
         if int(world.rows["notifications"].get((f"subject#{subject}", "latest"), {}).get("version", 0)) < version:
             yield f"messages about {subject} do not know version {version}"
+
+
+def _unplanned(world: World) -> Iterator[str]:
+    """The flow plans two reminders of every visit that is to come, for when it now is."""
+    newest: dict[str, Change] = {}
+    for change in sorted(world.changes, key=lambda change: change.version):
+        if change.kind in kinds().event_types:
+            newest[change.subject] = change
+    for subject, change in newest.items():
+        for name in kinds().reminders("visit") if change.kind in _PLANNED else ():
+            row = world.rows["notifications"].get((f"subject#{subject}", f"reminder#{name}"))
+            if row is None or json.loads(row["body"])["data"]["slot_start"] != change.data["slot_start"]:
+                yield f"no {name} of {subject} at {change.version}"
 
 
 def _messages(world: World) -> list[dict[str, Any]]:
