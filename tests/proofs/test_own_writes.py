@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.proof
 # Their rows are read by key, consistently, however many there are.
-READ_BY_KEY = {"list_stranded_appointments", "list_patient_history"}
+READ_BY_KEY = {
+    "list_stranded_appointments",
+    "list_patient_history",
+    "list_patient_calendar_tokens",
+    "list_doctor_calendar_tokens",
+    "list_template_versions",
+}
 
 
 @pytest.mark.e2e

@@ -19,7 +19,7 @@ from notifications import rules, service
 from notifications.kinds import kinds
 from notifications.model import Channel, Status
 from notifications.sending import Unavailable
-from tests.support.notifications import PATIENT, START, VISIT, Box, PostOffice, a_visit, an_event
+from tests.support.notifications import DOCTOR, PATIENT, START, VISIT, Box, PostOffice, a_visit, an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,7 +120,7 @@ def history(moves: int, *, cancelled: bool) -> list[Event]:
     starts = [START + timedelta(hours=number) for number in range(moves + 1)]
     events = [an_event("booked", a_visit(start=starts[0]))]
     for number, (before, start) in enumerate(pairwise(starts), start=2):
-        moved = a_visit(start=start, version=number, previous_slot_start=before.isoformat())
+        moved = a_visit(start=start, version=number, previous_slot_start=before.isoformat(), previous_doctor_id=DOCTOR)
         events.append(an_event("rescheduled", moved))
     if cancelled:
         gone = a_visit(start=starts[-1], version=moves + 2, status="CANCELLED", requested_by="PATIENT", reason=None)
