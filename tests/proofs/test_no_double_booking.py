@@ -132,11 +132,8 @@ def test_without_the_version_condition_the_scan_finds_the_double_bookings() -> N
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("careless", [False, True])
-def test_the_engine_lets_one_through_only_because_of_the_condition(
-    system: System, monkeypatch: pytest.MonkeyPatch, *, careless: bool
-) -> None:
-    monkeypatch.setenv("ENDPOINT_URL", system.endpoint_url)
-    with dynamo_table() as table:
+def test_the_engine_lets_one_through_only_because_of_the_condition(system: System, *, careless: bool) -> None:
+    with dynamo_table(system.endpoint_url) as table:
         name = table._row.Meta.table_name
         won = contested(_held(CarelessDynamoTable(name) if careless else table))
 
