@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -30,6 +29,7 @@ from hms import timers
 from hms.aggregate import Aggregates, Stored
 from hms.copies import Copies
 from hms.rows import Amend, Conflict, Insert, Item, Key, Query, Refresh, Replace
+from hms.shards import merged, partitions, sharded, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from hms.call import Call
     from hms.events import Fact
     from hms.rows import Change, Table
-
-SHARDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +102,13 @@ class Appointments(Aggregates[Appointment]):
 
     def sheets_on(self, day: date) -> list[Sheet]:
         """Every doctor's sheet of one clinic day, from the index."""
-        found = [
-            self.table.query(Query(f"day#{day}#{shard}", "", "\uffff", index="by_a")).items for shard in range(SHARDS)
-        ]
-        return [_sheet(item) for items in found for item in items]
+        found = merged(self.table, partitions(f"day#{day}"), whole("by_a"))
+        return [_sheet(item) for item in found.items]
 
     def proposals_on(self, day: date) -> list[Appointment]:
         """The visits of one clinic day for which a no-show is proposed, by start; from the index."""
-        partitions = (f"no-show#{day}#{shard}" for shard in range(SHARDS))
-        found = [self.table.query(Query(pk, "", "\uffff", index="by_b")).items for pk in partitions]
-        visits = [stored.state for items in found for item in items if (stored := self.read(item))]
-        return sorted(visits, key=lambda visit: position(visit.slot_start, visit.appointment_id))
+        found = merged(self.table, partitions(f"no-show#{day}"), whole("by_b"))
+        return [stored.state for item in found.items if (stored := self.read(item))]
 
     def _awaited(self, appointment: Appointment, now: datetime) -> Key | None:
         """Until the patient is here the visit is due when the grace is over, then it is on reception's list."""
@@ -201,16 +195,12 @@ def _sheet_change(appointment: Appointment, sheet: Sheet) -> Change:
 
 
 def _on_day(sheet_id: SheetId) -> Key:
-    return Key(f"day#{sheet_id.day}#{_shard(sheet_id.owner)}", sheet_id.owner)
+    return Key(sharded(f"day#{sheet_id.day}", sheet_id.owner), sheet_id.owner)
 
 
 def _proposal_place(appointment: Appointment) -> Key:
     day = days_of(appointment.slot, appointment.timezone)[0]
     return Key(
-        f"no-show#{day}#{_shard(appointment.appointment_id)}",
+        sharded(f"no-show#{day}", appointment.appointment_id),
         position(appointment.slot_start, appointment.appointment_id),
     )
-
-
-def _shard(name: str) -> int:
-    return zlib.crc32(name.encode()) % SHARDS

@@ -15,10 +15,8 @@
 from __future__ import annotations
 
 import hashlib
-import heapq
 import json
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hms import timers
@@ -26,6 +24,7 @@ from hms.aggregate import Aggregates, Stored
 from hms.copies import Copies
 from hms.fields import rfc3339
 from hms.rows import Found, Insert, Item, Key, Query, Refresh, Remove, Replace
+from hms.shards import merged, partitions, sharded, whole
 from notifications.model import Notification, Preferences, Status
 from notifications.people import DoctorCopy, PatientCopy
 from notifications.rules import Reminder
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from hms.rows import Change, Table
     from notifications.rules import Occurrence
 
-SHARDS = 16
 _DUE, _LEASE, _LATEST, _REMINDER = "due", "lease", "latest", "reminder#"
 
 
@@ -220,23 +218,15 @@ class Notifications(Aggregates[Notification]):
 
     def of_day(self, day: date, limit: int, after: str | None) -> Found:
         """Everybody's messages of a UTC day, newest first, merged from the shards of the index."""
-        pages = [self._shard(f"day#{day}#{shard}", limit, after) for shard in range(SHARDS)]
-        newest = heapq.merge(*(page.items for page in pages), key=moment, reverse=True)
-        items = [item for item, _ in zip(newest, range(limit + 1), strict=False)]
-        more = len(items) > limit or any(page.last for page in pages)
-        shown = tuple(items[:limit])
-        return Found(shown, moment(shown[-1]) if more and shown else None)
-
-    def _shard(self, pk: str, limit: int, after: str | None) -> Found:
-        return self.table.query(Query(pk, "", "\uffff", index="by_b", limit=limit, after=after, forward=False))
+        newest = replace(whole("by_b"), limit=limit, after=after, forward=False)
+        return merged(self.table, partitions(f"day#{day}"), newest)
 
     def _beside(self, notification_id: str, sk: str) -> Key:
         return Key(self.key(notification_id).pk, sk)
 
 
 def _day_of(notification: Notification) -> str:
-    shard = zlib.crc32(notification.notification_id.encode()) % SHARDS
-    return f"day#{notification.created_at.date()}#{shard}"
+    return sharded(f"day#{notification.created_at.date()}", notification.notification_id)
 
 
 def moment(item: Item) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hms import numbers
 from hms.contact import folded
 from hms.errors import Conflicting, FieldError, Forbidden, Invalid, InvalidTransition, NotFound
 from hms.fields import day_of
-from patients import mrn
 from patients.model import Patient
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ def claims_of(one: Patient | RegisterPatient) -> frozenset[Claim]:
 
 def registered(patient_id: str, command: RegisterPatient, taken: Mapping[Claim, str], now: datetime) -> Patient:
     _check_birth(command.dob, now)
-    numbers = [number for number in mrn.candidates(patient_id) if mrn_claim(number) not in taken]
-    if not numbers:
+    free = [number for number in numbers.candidates(patient_id) if mrn_claim(number) not in taken]
+    if not free:
         raise MrnExhausted
     fields = {name: getattr(command, name) for name in type(command).model_fields}
-    patient = Patient(patient_id=patient_id, mrn=numbers[0], created_at=now, updated_at=now, **fields)
+    patient = Patient(patient_id=patient_id, mrn=free[0], created_at=now, updated_at=now, **fields)
     check_free(patient, taken)
     return patient
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from hms import numbers
 from hms.errors import FieldError, Invalid
 from hms.pages import opened, sealed
-from patients import mrn, names, rules
+from patients import names, rules
 from patients.model import PatientList, PatientSummary, PossibleDuplicate
 from patients.results import Hit, Page
 
@@ -32,7 +33,7 @@ _MOST_DUPLICATES = 10
 
 def list_patients(asked: PatientFilter, patients: Patients, now: datetime) -> PatientList:
     """Raises `Invalid` for an MRN whose check digit is wrong."""
-    if asked.mrn and not mrn.is_right(asked.mrn):
+    if asked.mrn and not numbers.is_right(asked.mrn):
         raise Invalid(errors=(FieldError("mrn", "check_digit", "a digit of this number is wrong"),))
     if claim := _claim(asked):
         return _answer([one for one in _holder(claim, patients) if _meets(one, asked)], None, now)

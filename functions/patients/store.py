@@ -14,14 +14,15 @@ The MRN's row carries the first word so that a registration with all it may have
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from hms import numbers
 from hms.aggregate import Aggregates, Stored
 from hms.money import AT_REST
 from hms.rows import Conflict, Insert, Item, Key, Query, Refresh, Remove, starting
-from patients import mrn, names
+from hms.shards import merged, partitions, sharded
+from patients import names
 from patients.model import Patient
 from patients.results import Hit, Hits, Page
 from patients.rules import Claim, claims_of, mrn_claim
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
 
     from hms.call import Call
     from hms.events import Fact
-    from hms.rows import Change, Table
+    from hms.rows import Change, Found, Table
 
-SHARDS = 16
 _INACTIVE = "inactive"
 _FIRST, _END = " ", "\U0010ffff"
 _LONGEST_PLACE = 120
@@ -67,7 +67,7 @@ class Patients(Aggregates[Patient]):
         return self.all_new({patient_id: claims})[patient_id]
 
     def all_new(self, claims: Mapping[str, Iterable[Claim]]) -> dict[str, Scene]:
-        return self.scenes({one: [*some, *map(mrn_claim, mrn.candidates(one))] for one, some in claims.items()})
+        return self.scenes({one: [*some, *map(mrn_claim, numbers.candidates(one))] for one, some in claims.items()})
 
     def save(self, before: Stored[Patient] | None, after: Patient, fact: Fact, call: Call) -> None:
         state = before.state if before else None
@@ -91,12 +91,12 @@ class Patients(Aggregates[Patient]):
 
     def listed(self, limit: int, after: str | None, *, active: bool | None) -> Page:
         """The whole list in the order of names, over all shards at once."""
-        partitions = [] if active is False else [f"all#{shard}" for shard in range(SHARDS)]
-        partitions += [] if active else [_INACTIVE]
-        return self._merged([Query(pk, _FIRST, _END, index="by_a", limit=limit, after=after) for pk in partitions])
+        places = [] if active is False else partitions("all")
+        places += [] if active else [_INACTIVE]
+        return _page(merged(self.table, places, Query("", _FIRST, _END, index="by_a", limit=limit, after=after)))
 
     def with_phone(self, number: str, limit: int, after: str | None = None) -> Page:
-        return self._merged([Query(f"phone#{number}", _FIRST, _END, index="by_b", limit=limit, after=after)])
+        return _page(self.table.query(Query(f"phone#{number}", _FIRST, _END, index="by_b", limit=limit, after=after)))
 
     def born_on(self, day: date, limit: int, after: str | None = None) -> Hits:
         found = self.table.query(Query(f"born#{day}", _FIRST, _END, index="by_b", limit=limit, after=after))
@@ -127,14 +127,6 @@ class Patients(Aggregates[Patient]):
 
     def _relation(self, patient_id: str, doctor_id: str) -> Key:
         return Key(self.key(patient_id).pk, f"treated_by#{doctor_id}")
-
-    def _merged(self, queries: Sequence[Query]) -> Page:
-        limit, index = queries[0].limit or 0, queries[0].index
-        found = [self.table.query(query) for query in queries]
-        items = sorted((item for one in found for item in one.items), key=lambda item: _place(item, index))
-        more = len(items) > limit or any(one.last for one in found)
-        shown = items[:limit]
-        return Page(tuple(map(_patient, shown)), _place(shown[-1], index) if more else None)
 
     def _name_changes(self, before: Patient | None, after: Patient) -> list[Change]:
         """The rows of the name's words: one for each, rewritten in place when name or birth date change."""
@@ -172,9 +164,8 @@ def _claim_key(claim: Claim) -> Key:
 
 
 def _listed(patient: Patient) -> Key:
-    shard = zlib.crc32(patient.patient_id.encode()) % SHARDS
     place = f"{names.folded(patient.name)[:_LONGEST_PLACE]}#{patient.patient_id}"
-    return Key(f"all#{shard}" if patient.active else _INACTIVE, place)
+    return Key(sharded("all", patient.patient_id) if patient.active else _INACTIVE, place)
 
 
 def _phone(patient: Patient) -> Key | None:
@@ -197,10 +188,9 @@ def _hit(item: Item) -> Hit:
     return Hit(**json.loads(item.body or ""))
 
 
+def _page(found: Found) -> Page:
+    return Page(tuple(map(_patient, found.items)), found.last)
+
+
 def _patient(item: Item) -> Patient:
     return Patient.model_validate_json(item.body or "", context=AT_REST)
-
-
-def _place(item: Item, index: Literal["by_a", "by_b"] | None) -> str:
-    key = item.by_a if index == "by_a" else item.by_b
-    return key.sk if key else ""

@@ -1,4 +1,7 @@
-"""Money: whole minor units and an ISO 4217 currency at rest, a decimal string on the wire."""
+"""Money: whole minor units and an ISO 4217 currency at rest, a decimal string on the wire.
+
+`Rate` is a percentage in the same form: 500 at rest, `"5.00"` on the wire.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ from pydantic import (
 MINOR_DIGITS = 2
 AT_REST = {"at_rest": True}
 _LARGEST = 10**12
+# Hundredths of a percent: a rate has the two decimals that an amount has.
+_WHOLE = 10_000
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
@@ -41,6 +46,17 @@ def wire(minor: int) -> str:
     return f"{Decimal(minor).scaleb(-MINOR_DIGITS):.{MINOR_DIGITS}f}"
 
 
+def half_up(numerator: int, denominator: int) -> int:
+    """The nearest whole number; a half goes away from zero, so that taking a sum back takes back its rounding too."""
+    size = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return size if numerator >= 0 else -size
+
+
+def tax_of(net: int, rate: int) -> int:
+    """Tax on minor units at a rate in hundredths of a percent (500 is 5 %), half-up (docs/rules.md "Money")."""
+    return half_up(net * rate, _WHOLE)
+
+
 def _serialized(minor: int, info: SerializationInfo) -> int | str:
     return minor if info.context == AT_REST else wire(minor)
 
@@ -51,6 +67,9 @@ Amount = Annotated[
     PlainSerializer(_serialized),
     WithJsonSchema({"type": "string", "pattern": r"^-?\d+\.\d{2}$"}, mode="serialization"),
 ]
+
+
+Rate = Annotated[Amount, Field(ge=0, le=_WHOLE, examples=["5.00"])]
 
 
 class Money(BaseModel):

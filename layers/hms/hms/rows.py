@@ -127,14 +127,15 @@ class Found:
 
 def page(query: Query, items: Sequence[Item]) -> Found:
     """A page out of the rows that an engine found within the bounds, at least two more than the limit if there are."""
-    kept = [item for item in items if _sort_key(query, item) != query.after]
+    kept = [item for item in items if sort_key(query, item) != query.after]
     if query.limit is None or len(kept) <= query.limit:
         return Found(tuple(kept))
     shown = tuple(kept[: query.limit])
-    return Found(shown, last=_sort_key(query, shown[-1]))
+    return Found(shown, last=sort_key(query, shown[-1]))
 
 
-def _sort_key(query: Query, item: Item) -> str | None:
+def sort_key(query: Query, item: Item) -> str | None:
+    """Where an item stands in the order of a query."""
     key = {None: item.key, "by_a": item.by_a, "by_b": item.by_b}[query.index]
     return key.sk if key else None
 

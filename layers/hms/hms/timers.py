@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import time
-import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -19,13 +18,13 @@ from pydantic_core import from_json, to_json
 
 from hms import clock, telemetry
 from hms.rows import Contention, Insert, Item, Key, Query, Replace
+from hms.shards import SHARDS, shard_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from hms.rows import Table
 
-SHARDS = 16
 MARGIN = timedelta(hours=6)
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
@@ -40,8 +39,7 @@ def place(due: datetime, key: Key) -> Key:
 
     Closed days are not read again: where `due` may be long past, give the later of it and now.
     """
-    shard = zlib.crc32("#".join(key).encode()) % SHARDS
-    return Key(Bucket(due.astimezone(UTC).date(), shard).pk, f"{_written(due)}#{key.pk}#{key.sk}")
+    return Key(Bucket(due.astimezone(UTC).date(), shard_of("#".join(key))).pk, f"{_written(due)}#{key.pk}#{key.sk}")
 
 
 class Swept(NamedTuple):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from hms.money import AT_REST, Money, wire
+from hms.money import AT_REST, Money, Rate, half_up, tax_of, wire
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,38 @@ def test_no_amount_is_lost_between_the_wire_and_the_rest(minor: int) -> None:
     assert fee.amount == minor
     assert Money.model_validate_json(fee.model_dump_json(context=AT_REST), context=AT_REST) == fee
     assert Money.model_validate_json(fee.model_dump_json()) == fee
+
+
+@pytest.mark.parametrize(
+    ("net", "rate", "tax"),
+    [
+        (50000, 500, 2500),
+        (10, 500, 1),
+        (9, 500, 0),
+        (-10, 500, -1),
+        (-9, 500, 0),
+        (1, 10000, 1),
+        (33333, 1800, 6000),
+        (0, 500, 0),
+    ],
+)
+def test_tax_is_rounded_half_up_and_taken_back_to_the_unit(net: int, rate: int, tax: int) -> None:
+    assert tax_of(net, rate) == tax
+    assert tax_of(-net, rate) == -tax
+
+
+@given(some.integers(-(10**12), 10**12), some.integers(1, 10**4))
+def test_half_up_is_the_nearest_whole_number(numerator: int, denominator: int) -> None:
+    off = Fraction(numerator, denominator) - half_up(numerator, denominator)
+
+    assert abs(off) < Fraction(1, 2) or (off == Fraction(-1, 2) if numerator > 0 else off == Fraction(1, 2))
+
+
+def test_a_rate_has_two_decimals_and_is_at_most_the_whole() -> None:
+    adapter = TypeAdapter(Rate)
+
+    assert adapter.validate_python("5.00") == 500
+    assert adapter.dump_python(1850, mode="json") == "18.50"
+    for wrong in ("100.01", "-1", "5.005", "five"):
+        with pytest.raises(ValidationError):
+            adapter.validate_python(wrong)

@@ -16,7 +16,8 @@ import time_machine
 
 from hms import timers
 from hms.rows import Conflict, Contention, Insert, Item, Key, Remove, Replace
-from hms.timers import MARGIN, SHARDS, Swept, Timers, place
+from hms.shards import SHARDS
+from hms.timers import MARGIN, Swept, Timers, place
 from tests.support.memory import LaggingTable, MemoryTable
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from hms import numbers
 from hms.errors import Forbidden, Invalid, InvalidTransition
-from patients import mrn, rules
+from patients import rules
 from patients.model import DeactivatePatient
 from tests.support.patients import NOW, a_patient, a_registration, an_update
 
@@ -73,7 +74,7 @@ def test_a_ten_digit_phone_is_indian() -> None:
 
 
 def test_the_first_free_number_is_given_out() -> None:
-    first, second, *_ = mrn.candidates(PATIENT_ID)
+    first, second, *_ = numbers.candidates(PATIENT_ID)
 
     free = rules.registered(PATIENT_ID, a_registration(), {}, NOW)
     taken = rules.registered(PATIENT_ID, a_registration(), {rules.mrn_claim(first): "somebody"}, NOW)
@@ -82,7 +83,7 @@ def test_the_first_free_number_is_given_out() -> None:
 
 
 def test_nobody_is_registered_when_every_candidate_is_taken() -> None:
-    taken = {rules.mrn_claim(number): "somebody" for number in mrn.candidates(PATIENT_ID)}
+    taken = {rules.mrn_claim(number): "somebody" for number in numbers.candidates(PATIENT_ID)}
 
     with pytest.raises(rules.MrnExhausted):
         rules.registered(PATIENT_ID, a_registration(), taken, NOW)

@@ -1,4 +1,4 @@
-"""Medical record numbers: eight digits that nobody can guess, and a check digit (Damm 2004).
+"""Numbers that people read out: digits that nobody can guess, and a check digit (Damm 2004).
 
 The check digit reveals every single wrong digit and every two neighbours swapped.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 
 _CANDIDATES = 8
-_DIGITS = 8
 _QUASIGROUP = (
     "0317598642",
     "7092154863",
@@ -23,13 +22,13 @@ _QUASIGROUP = (
 )
 
 
-def candidates(patient_id: str) -> tuple[str, ...]:
-    """The numbers that a patient may get, in this order: the first that is free."""
-    return tuple(_candidate(f"{patient_id}/{attempt}") for attempt in range(_CANDIDATES))
+def candidates(owner_id: str, digits: int = 8) -> tuple[str, ...]:
+    """What something may be numbered, in this order: the first that is free. The check digit follows the `digits`."""
+    return tuple(_candidate(f"{owner_id}/{attempt}", digits) for attempt in range(_CANDIDATES))
 
 
-def is_right(mrn: str) -> bool:
-    return _interim(mrn) == "0"
+def is_right(number: str) -> bool:
+    return _interim(number) == "0"
 
 
 def checked(digits: str) -> str:
@@ -37,9 +36,9 @@ def checked(digits: str) -> str:
     return digits + _interim(digits)
 
 
-def _candidate(seed: str) -> str:
-    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]) % 10**_DIGITS
-    return checked(f"{number:0{_DIGITS}}")
+def _candidate(seed: str, digits: int) -> str:
+    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]) % 10**digits
+    return checked(f"{number:0{digits}}")
 
 
 def _interim(digits: str) -> str:
