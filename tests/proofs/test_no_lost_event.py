@@ -95,6 +95,7 @@ def test_a_message_that_no_provider_has_is_missing_and_one_it_has_twice_is_doubl
 PROVIDER = {"level": "TEST", "point": "ses.SendRawEmail#1:after"}
 TOOK, LOST = PROVIDER | {"fault": "trace"}, PROVIDER | {"fault": "lose"}
 DONE, FAILED, END = {"message": "consumed"}, {"message": "not consumed"}, {"message": "END"}
+AGAIN = {"message": "comes again"}
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,7 @@ DONE, FAILED, END = {"message": "consumed"}, {"message": "not consumed"}, {"mess
         ([TOOK, DONE, END], 0),
         ([DONE, FAILED, END], 0),
         ([TOOK, FAILED, DONE, END], 1),
+        ([TOOK, AGAIN, DONE, END], 1),
         ([TOOK, LOST, DONE, END], 1),
         ([TOOK, END], 1),
         ([TOOK], 1),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notifications.kinds import kinds
 from tools import outbox
+from tools.logs import events
 from tools.paths import DOMAINS
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ type Taken = tuple[str, str]
 
 AT_PROVIDERS = ("ses.SendRawEmail#", "sns.Publish#")
 _PLANNED = {"appointments.booked.v1", "appointments.rescheduled.v1"}
-_HEARD, _FAILED = ("consumed", "flow decided"), ("not consumed", "flow undecided")
+_HEARD, _FAILED, _AGAIN = ("consumed", "flow decided"), ("not consumed", "flow undecided"), "comes again"
 
 
 class Change(NamedTuple):
@@ -87,11 +88,9 @@ def heard_by(system: System, functions: Iterable[str], since: float) -> Heard:
     heard, client = Heard(), system.client("logs")
     for function in functions:
         streams: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-        pages = client.get_paginator("filter_log_events")
-        for page in pages.paginate(logGroupName=f"/aws/lambda/{function}", startTime=int(since * 1000)):
-            for event in page["events"]:
-                _note(heard, function, event["timestamp"] / 1000, line := _line(event["message"]))
-                streams[event["logStreamName"]].append(line)
+        for event in events(client, f"/aws/lambda/{function}", int(since * 1000)):
+            _note(heard, function, event["timestamp"] / 1000, line := _line(event["message"]))
+            streams[event["logStreamName"]].append(line)
         heard.unrecorded += sum(map(_unrecorded, streams.values()))
     return heard
 
@@ -122,7 +121,7 @@ def _unrecorded(lines: Iterable[Mapping[str, Any]]) -> int:
             count, taken = count + taken, False
         elif line.get("message") in _HEARD:
             taken = False
-        elif taken and line.get("message") in (*_FAILED, "END", "START"):
+        elif taken and line.get("message") in (*_FAILED, _AGAIN, "END", "START"):
             count, taken = count + 1, False
         taken = taken or (at_provider and line["fault"] == "trace")
     return count + taken

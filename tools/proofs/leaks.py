@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from tools.logs import events
 from tools.proofs.consumers import taken_from
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ def logs(system: System) -> Iterator[str]:
     client = system.client("logs")
     for page in client.get_paginator("describe_log_groups").paginate():
         for group in (one["logGroupName"] for one in page["logGroups"] if system.stack in one["logGroupName"]):
-            for events in client.get_paginator("filter_log_events").paginate(logGroupName=group):
-                yield from (event["message"] for event in events["events"])
+            yield from (event["message"] for event in events(client, group))
 
 
 def metrics(system: System) -> Iterator[str]:

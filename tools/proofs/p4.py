@@ -128,7 +128,9 @@ def _shown(counted: Mapping[str, int]) -> str:
 
 
 def _report(booked: int, size: Size, burst: Phase, failing: Phase) -> Report:
-    handled, failed = failing.heard.done.total(), failing.heard.failed.total()
+    # Heard is all since the beginning: the burst, in which nothing was made to fail, is no part of the share.
+    handled = failing.heard.done.total() - burst.heard.done.total()
+    failed = failing.heard.failed.total() - burst.heard.failed.total()
     struck, points = failing.heard.faults.total(), len({point for _, point in failing.heard.faults})
     # A provider knows no key: what it has taken and nobody has recorded is sent again.
     excused = failing.heard.unrecorded
