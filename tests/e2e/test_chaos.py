@@ -83,7 +83,7 @@ def settled_rows(domain: str, about: set[str], hospital: Hospital) -> list[str]:
     def settled(rows: list[str]) -> bool:
         return not any(row.endswith((" state 1", " lease 1")) for row in rows if row.startswith("notification#"))
 
-    return eventually(lambda: left(domain, about, hospital), settled, 60)
+    return eventually(lambda: left(domain, about, hospital), settled, 180)
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_a_provider_that_is_asked_too_often_is_asked_again_later(asked: Any, hos
 def test_a_flow_whose_starter_dies_is_run_again_and_changes_nothing_twice(hospital: Hospital) -> None:
     visit = agreed(hospital.book(hospital.patient(), hospital.doctor(), slot("10:00")), 201)
     about = {visit["appointment_id"]}
-    reminders = eventually(lambda: reminders_of(about, hospital), lambda found: len(found) == 2, 60)
+    reminders = eventually(lambda: reminders_of(about, hospital), lambda found: len(found) == 2, 180)
     assert len(reminders) == 2
     starter = Function(hospital.system, "confirm-appointment-starter")
     event = example("appointments.booked.v1", **visit) | {"subject": visit["appointment_id"]}

@@ -286,7 +286,7 @@ def deactivate(kind: str, person: dict[str, Any], hospital: Hospital) -> None:
 
 def cancelled(visit: dict[str, Any], hospital: Hospital) -> dict[str, Any]:
     path = f"/v1/appointments/{visit['appointment_id']}"
-    found = eventually(lambda: agreed(hospital.admin.get(path)), lambda one: one["status"] == "CANCELLED", 60)
+    found = eventually(lambda: agreed(hospital.admin.get(path)), lambda one: one["status"] == "CANCELLED")
     assert found["status"] == "CANCELLED"
     cancellation: dict[str, Any] = found["cancellation"]
     return cancellation

@@ -122,8 +122,8 @@ def refused(answer: Answer, status: int, code: str) -> Any:
     return problem
 
 
-def eventually[T](ask: Callable[[], T], holds: Callable[[T], bool], seconds: float = 30) -> T:
-    """The first answer for which it holds, else the last one before the time was up."""
+def eventually[T](ask: Callable[[], T], holds: Callable[[T], bool], seconds: float = 120) -> T:
+    """The first answer for which it holds, else the last one before the time is up; ample, for busy machines."""
     deadline = time.monotonic() + seconds
     while True:
         answer = ask()

@@ -121,7 +121,7 @@ class Hospital:
 
     def settled(self) -> None:
         """Holds that every event was handled: nothing waits, and nothing was given up."""
-        left = eventually(self.waiting, lambda waiting: not waiting, 120)
+        left = eventually(self.waiting, lambda waiting: not waiting, 300)
         assert not left, f"messages in queues: {left}"
 
     def waiting(self) -> dict[str, int]:
@@ -192,7 +192,7 @@ class Hospital:
             row = self.aws("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
             return int(row["version"]["N"]) if row else 0
 
-        assert eventually(version, lambda found: found >= visit["version"], 60) >= visit["version"]
+        assert eventually(version, lambda found: found >= visit["version"], 240) >= visit["version"]
         return visit
 
     def free(self, doctor: dict[str, Any], day: date = MONDAY, by: Client | None = None) -> list[str]:
