@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue, computed_field
 
 from billing.charges import CHARGE_FACTS
 from hms.aggregate import Entity
 from hms.events import Fact
-from hms.money import Amount, Money, Rate
+from hms.money import AT_REST, Amount, Money, Rate
 
 
 class BillStatus(StrEnum):
@@ -163,8 +163,8 @@ class Bill(Entity):
     """What a patient owes for a visit or for what is listed.
 
     `provisional` until the visit is over. `due_date` is a day of the clinic. `consultation_fee` is net, and what fees
-    are reckoned from; `appointment_version` is the visit's that was looked at last. `flagged` names the exception that a
-    person has to look at before the bill is settled again.
+    are reckoned from; `appointment_version` is the visit's that was looked at last. `flagged` names the exception that
+    a person has to look at before the bill is settled again.
     """
 
     bill_id: str
@@ -233,21 +233,21 @@ class BillView(BaseModel):
     def of(cls, bill: Bill, today: date) -> Self:
         """`today` is the clinic's; overdue is a view, not a state."""
         sums = bill.sums
-        own: dict[str, Any] = {name: getattr(bill, name) for name in cls.model_fields if name in Bill.model_fields}
-        return cls.model_construct(
-            **own,
-            status=bill.status,
-            amount=sums.charged - sums.tax,
-            tax_amount=sums.tax,
-            total_amount=sums.charged,
-            written_off_amount=sums.written_off,
-            paid_amount=sums.paid,
-            refunded_amount=sums.refunded,
-            reserved_amount=sums.reserved,
-            outstanding_amount=sums.outstanding,
-            overdue=sums.outstanding > 0 and bill.due_date < today and not bill.historical,
-            outcome=bill.settlement and bill.settlement.outcome,
-        )
+        own = {name: getattr(bill, name) for name in cls.model_fields if name in Bill.model_fields}
+        told = {
+            "status": bill.status,
+            "amount": sums.charged - sums.tax,
+            "tax_amount": sums.tax,
+            "total_amount": sums.charged,
+            "written_off_amount": sums.written_off,
+            "paid_amount": sums.paid,
+            "refunded_amount": sums.refunded,
+            "reserved_amount": sums.reserved,
+            "outstanding_amount": sums.outstanding,
+            "overdue": sums.outstanding > 0 and bill.due_date < today and not bill.historical,
+            "outcome": bill.settlement.outcome if bill.settlement else None,
+        }
+        return cls.model_validate(own | told, context=AT_REST)
 
 
 class AllocationState(StrEnum):
@@ -347,8 +347,8 @@ class BillFact(Fact):
             "outstanding": max(0, sums.outstanding),
         }
         money = {name: Money.model_construct(amount=amount, currency=bill.currency) for name, amount in amounts.items()}
-        own: dict[str, Any] = {name: getattr(bill, name) for name in BillFact.model_fields if hasattr(bill, name)}
-        return cls.model_construct(**own | money | more)
+        own = {name: getattr(bill, name) for name in BillFact.model_fields if hasattr(bill, name)}
+        return cls.model_validate(own | money | more)
 
 
 class BillOpened(BillFact):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
 from hms.aggregate import Entity
 from hms.events import Fact
-from hms.money import Amount, Money
+from hms.money import AT_REST, Amount, Money
 
 
 class Status(StrEnum):
@@ -95,10 +95,8 @@ class PaymentView(BaseModel):
 
     @classmethod
     def of(cls, payment: Payment, refunded: int) -> Self:
-        own: dict[str, Any] = {
-            name: getattr(payment, name) for name in cls.model_fields if name in Payment.model_fields
-        }
-        return cls.model_construct(**own, refunded_amount=refunded)
+        own = {name: getattr(payment, name) for name in cls.model_fields if name in Payment.model_fields}
+        return cls.model_validate(own | {"refunded_amount": refunded}, context=AT_REST)
 
 
 class Refund(Entity):
@@ -151,9 +149,9 @@ class PaymentFact(Fact):
 
     @classmethod
     def of(cls, payment: Payment, **more: object) -> Self:
-        own: dict[str, Any] = {name: getattr(payment, name) for name in PaymentFact.model_fields}
+        own = {name: getattr(payment, name) for name in PaymentFact.model_fields}
         own["amount"] = Money.model_construct(amount=payment.amount, currency=payment.currency)
-        return cls.model_construct(**own | more)
+        return cls.model_validate(own | more)
 
 
 class PaymentRequested(PaymentFact):
@@ -209,9 +207,9 @@ class RefundFact(Fact):
 
     @classmethod
     def of(cls, refund: Refund, **more: object) -> Self:
-        own: dict[str, Any] = {name: getattr(refund, name) for name in RefundFact.model_fields}
+        own = {name: getattr(refund, name) for name in RefundFact.model_fields}
         own["amount"] = Money.model_construct(amount=refund.amount, currency=refund.currency)
-        return cls.model_construct(**own | more)
+        return cls.model_validate(own | more)
 
 
 class RefundRequested(RefundFact):
