@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hms import flows, relay
+from hms import executions, flows, relay
 from tests.support.machine import SUCCEEDED, Machine
 from tests.support.template import of_type
 from tools import samples
@@ -57,7 +57,7 @@ def test_a_starter_takes_its_sample(name: str, monkeypatch: pytest.MonkeyPatch) 
     function = of_type("AWS::Lambda::Function")["".join(map(str.title, name.split("-")))]
     monkeypatch.setenv("INPUT_FIELDS", function["Environment"]["Variables"]["INPUT_FIELDS"])
     monkeypatch.setenv("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:000000000000:stateMachine:flow")
-    monkeypatch.setattr(flows, "_states", lambda: Machine(SUCCEEDED))
+    monkeypatch.setattr(executions, "_states", lambda _: Machine(SUCCEEDED))
 
     assert flows.handler(SAMPLES[name]) == {"batchItemFailures": []}
 
