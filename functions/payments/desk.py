@@ -20,17 +20,17 @@ class Desk:
     def charge(self, order: Order) -> Verdict:
         return Verdict("CAPTURED", order.key)
 
-    def look(self, key: str) -> Verdict:
-        return Verdict("CAPTURED", key)
+    def look(self, order: Order) -> Verdict:
+        return Verdict("CAPTURED", order.key)
 
-    def void(self, key: str) -> Verdict:
-        return Verdict("CAPTURED", key)
+    def void(self, order: Order) -> Verdict:
+        return Verdict("CAPTURED", order.key)
 
     def refund(self, order: RefundOrder) -> Verdict:
         return Verdict("CAPTURED", order.key)
 
-    def look_refund(self, key: str) -> Verdict:
-        return Verdict("CAPTURED", key)
+    def look_refund(self, order: RefundOrder) -> Verdict:
+        return Verdict("CAPTURED", order.key)
 
     def statement(self, day: date, zone: str) -> list[StatementLine]:  # noqa: ARG002  (the port's words)
         """None: the day's totals are counted by hand."""

@@ -36,9 +36,11 @@ class Verdict(NamedTuple):
 
 
 class Order(NamedTuple):
-    """Money to be taken. `source` is the processor's own one-time name for a card or an account, never its number.
+    """Money to be taken, the same at every question about one payment: some processors find it by that alone.
 
-    `key` is the payment's id, `description` the bill's number as the payer may see it on their statement.
+    `key` is the payment's id, `at` when it was asked for, `description` the bill's number as payers may see it on their
+    statement. `source` is the processor's own one-time name for a card or an account, never its number; only `charge`
+    needs it.
     """
 
     key: str
@@ -47,11 +49,12 @@ class Order(NamedTuple):
     method: Method
     source: str | None
     description: str
+    at: datetime
 
 
 class RefundOrder(NamedTuple):
-    """Money to be given back. `key` is the refund's id, `payment_key` the payment's, `gateway_id` the processor's
-    name of that payment."""
+    """Money to be given back. `key` is the refund's id, `payment_key` the payment's, `gateway_id` what the processor
+    calls that payment."""
 
     key: str
     payment_key: str
@@ -75,25 +78,25 @@ class StatementLine(NamedTuple):
 
 
 class Gateway(Protocol):
-    """Every method may raise `Unanswered`, and may then be asked again under the same key."""
+    """Every method may raise `Unanswered`, and may then be asked again with the same order."""
 
     name: str
 
     def charge(self, order: Order) -> Verdict:
-        """CAPTURED, DECLINED or PENDING."""
+        """CAPTURED, DECLINED or PENDING. DECLINED with code VOIDED where `void` came first."""
 
-    def look(self, key: str) -> Verdict:
+    def look(self, order: Order) -> Verdict:
         """What became of a payment; ABSENT where the processor never heard of it, VOIDED where `void` came first."""
 
-    def void(self, key: str) -> Verdict:
+    def void(self, order: Order) -> Verdict:
         """VOIDED: nothing will ever be captured under this key, also by a charge that is still under way. CAPTURED
-        where it is too late."""
+        where it is too late. PENDING where neither can be said yet: ask again later."""
 
     def refund(self, order: RefundOrder) -> Verdict:
         """CAPTURED: it is paid back. DECLINED or PENDING."""
 
-    def look_refund(self, key: str) -> Verdict:
-        """As `look`. ABSENT, or PENDING for long, is answered by asking for the refund again under the same key."""
+    def look_refund(self, order: RefundOrder) -> Verdict:
+        """As `look`. Where it is ABSENT, `refund` may be asked again under the same key."""
 
     def statement(self, day: date, zone: str) -> list[StatementLine]:
         """All that moved on a calendar day of an IANA zone, oldest first."""
