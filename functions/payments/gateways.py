@@ -22,6 +22,10 @@ class Unanswered(Exception):
     """No answer in time, or none that decides: whether the money moved nobody knows. Ask again, or look."""
 
 
+class Misused(Exception):
+    """The key came before with another order; nothing was done. A fault of ours, which repeating does not mend."""
+
+
 class Verdict(NamedTuple):
     """What a processor says of a payment or a refund.
 
