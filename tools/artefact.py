@@ -27,7 +27,7 @@ UV = ROOT / ".tools" / "uv" / "bin" / "uv"
 ARCHITECTURE = "x86_64"
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 
-BOTOCORE_SERVICES = {"dynamodb", "kms", "lambda", "ses", "sns", "sqs", "states", "stepfunctions", "sts"}
+BOTOCORE_SERVICES = {"dynamodb", "kms", "lambda", "ses", "sns", "sqs", "ssm", "states", "stepfunctions", "sts"}
 # The model of every function's first client, and the largest: what a function does to its table, nothing else.
 TABLE_OPERATIONS = {
     "BatchGetItem",
@@ -41,6 +41,8 @@ TABLE_OPERATIONS = {
     "TransactWriteItems",
     "UpdateItem",
 }
+# What is left of the largest models, by their `endpointPrefix`.
+KEPT_OPERATIONS = {"dynamodb": TABLE_OPERATIONS, "ssm": {"GetParameter"}}
 UNUSED_DIRECTORIES = {"tests", "test", "__pycache__", "bin", "boto3", "s3transfer"}
 # An address is never looked up, nothing is compiled in Lambda, and our own page shows the API.
 UNUSED_DIRECTORIES |= {"dns", "pycparser", "swagger_ui"}
@@ -124,8 +126,8 @@ def slim(data: Path) -> None:
     (data / "endpoints.json").write_text(json.dumps(endpoints, separators=(",", ":")))
     for packed in data.rglob("service-2.json.gz"):
         model = _without_prose(json.loads(gzip.decompress(packed.read_bytes())))
-        if model["metadata"]["endpointPrefix"] == "dynamodb":
-            model = only(TABLE_OPERATIONS, model)
+        if kept := KEPT_OPERATIONS.get(model["metadata"]["endpointPrefix"]):
+            model = only(kept, model)
         packed.with_suffix("").write_text(json.dumps(model, separators=(",", ":")))
         packed.unlink()
 
