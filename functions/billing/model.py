@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue, computed_field
 
 from billing.charges import CHARGE_FACTS
+from hms import ids
 from hms.aggregate import Entity
 from hms.events import Fact
 from hms.money import AT_REST, Amount, Money, Rate
@@ -150,12 +151,17 @@ class Sums(_Part):
 
 
 class Settlement(_Part):
-    """What a bill was made of a visit's end: by which version of the visit, and what was on the bill before."""
+    """What a bill was made of a visit's end: by which version of the visit, and what it takes to undo it.
+
+    `before` are the lines that were taken off, `written_off` what had been written off of them; `refunded` is what had
+    been refunded until then.
+    """
 
     outcome: Outcome
     appointment_version: int
-    attempt: int = 1
     before: tuple[LineItem, ...] = ()
+    written_off: Amount = 0
+    refunded: Amount = 0
     was_provisional: bool = True
 
 
@@ -164,7 +170,7 @@ class Bill(Entity):
 
     `provisional` until the visit is over. `due_date` is a day of the clinic. `consultation_fee` is net, and what fees
     are reckoned from; `appointment_version` is the visit's that was looked at last. `flagged` names the exception that
-    a person has to look at before the bill is settled again.
+    a person has to look at before the bill is settled again; `attempt` grows each time one has.
     """
 
     bill_id: str
@@ -184,6 +190,7 @@ class Bill(Entity):
     consultation_fee: Amount = 0
     appointment_version: int = 0
     settlement: Settlement | None = None
+    attempt: int = 1
     flagged: str | None = None
     historical: bool = False
     external_id: str | None = None
@@ -191,6 +198,13 @@ class Bill(Entity):
     @property
     def status(self) -> BillStatus:
         return self.sums.status
+
+    @property
+    def settlement_id(self) -> str | None:
+        """What the refunds of a settlement are known by. Another attempt is another id, so that they are made anew."""
+        if self.settlement is None:
+            return None
+        return ids.derived("settlement", self.bill_id, self.settlement.appointment_version, self.attempt)
 
 
 class BillView(BaseModel):
@@ -260,6 +274,7 @@ class Allocation(_Part):
     """A payment's or refund's hold on a bill, in a row of its own beside it: what comes late finds how it ended."""
 
     transaction_id: str
+    version: int = 1
     kind: Literal[EntryKind.PAYMENT, EntryKind.REFUND]
     amount: Amount
     method: Method
@@ -380,8 +395,16 @@ class BillReopened(BillFact):
     model_config = _example(version=3, provisional=True)
 
 
+class BillFlagged(BillFact):
+    """It is not settled again until a person has looked at the exception; without one, somebody has."""
+
+    type: ClassVar[str] = "billing.flagged.v1"
+    model_config = _example(version=4, exception_id="8f1e6d80-5f0a-8c39-9d54-3b1c2a4f5e90")
+    exception_id: str | None
+
+
 class BillAdjusted(BillFact):
-    """Lines were added, or something was discounted or written off."""
+    """Lines were added or priced anew, or something was discounted or written off."""
 
     type: ClassVar[str] = "billing.adjusted.v1"
     model_config = _example(version=3)
@@ -478,6 +501,7 @@ FACTS: tuple[type[Fact], ...] = (
     BillIssued,
     BillVoided,
     BillReopened,
+    BillFlagged,
     BillAdjusted,
     BillReserved,
     BillReleased,
