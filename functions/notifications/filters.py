@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
-from hms.fields import Instant, Zone
+from hms.fields import CalendarDate, Instant, Zone
 from hms.money import Money, wire
 from notifications.template import BadValue, MissingValue, broader
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 type Filter = Callable[..., str]
+type Day = date
 
 # How many arguments a template gives each.
-ARGUMENTS = {"date": 1, "short_date": 1, "time": 1, "money": 0}
+ARGUMENTS = {"date": 1, "short_date": 1, "time": 1, "day": 0, "short_day": 0, "money": 0}
 _THOUSANDS = 3
 
 
@@ -44,13 +46,13 @@ class Words:
     day_parts: tuple[tuple[int, str], ...]
     exactly: Mapping[str, str]
 
-    def dated(self, moment: datetime) -> str:
-        weekday, month = self.weekdays[moment.weekday()], self.months[moment.month - 1]
-        return self.date.format(weekday=weekday, day=moment.day, month=month, year=moment.year)
+    def dated(self, day: Day) -> str:
+        weekday, month = self.weekdays[day.weekday()], self.months[day.month - 1]
+        return self.date.format(weekday=weekday, day=day.day, month=month, year=day.year)
 
-    def dated_shortly(self, moment: datetime) -> str:
-        weekday, month = self.short_weekdays[moment.weekday()], self.short_months[moment.month - 1]
-        return self.short_date.format(weekday=weekday, day=moment.day, month=month)
+    def dated_shortly(self, day: Day) -> str:
+        weekday, month = self.short_weekdays[day.weekday()], self.short_months[day.month - 1]
+        return self.short_date.format(weekday=weekday, day=day.day, month=month)
 
     def timed(self, moment: datetime) -> str:
         if exact := self.exactly.get(f"{moment:%H:%M}"):
@@ -65,10 +67,13 @@ def filters(language: str) -> Mapping[str, Filter]:
     A language without words has dates as 2026-11-23 and times as 16:30: plain, but never a wrong word.
     """
     words = _words(language)
+    dated, shortly = (words.dated, words.dated_shortly) if words else (date.isoformat, date.isoformat)
     return {
-        "date": _of_moment(words.dated if words else lambda moment: moment.date().isoformat()),
-        "short_date": _of_moment(words.dated_shortly if words else lambda moment: moment.date().isoformat()),
+        "date": _of_moment(lambda moment: dated(moment.date())),
+        "short_date": _of_moment(lambda moment: shortly(moment.date())),
         "time": _of_moment(words.timed if words else lambda moment: moment.strftime("%H:%M")),
+        "day": _of_day(dated),
+        "short_day": _of_day(shortly),
         "money": _money,
     }
 
@@ -91,6 +96,18 @@ def _of_moment(write: Callable[[datetime], str]) -> Filter:
         if value is None:
             raise MissingValue(name)
         return write(_local(value, zone, name))
+
+    return written
+
+
+def _of_day(write: Callable[[Day], str]) -> Filter:
+    def written(value: object, name: str) -> str:
+        if value is None:
+            raise MissingValue(name)
+        try:
+            return write(_adapter(CalendarDate).validate_python(value))
+        except ValidationError:
+            raise BadValue(name, "is not a day such as 2026-11-23") from None
 
     return written
 
