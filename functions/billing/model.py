@@ -206,6 +206,10 @@ class Bill(Entity):
             return None
         return ids.derived("settlement", self.bill_id, self.settlement.appointment_version, self.attempt)
 
+    def is_overdue(self, today: date) -> bool:
+        """`today` is the clinic's. A view, not a state; history is never dunned."""
+        return self.sums.outstanding > 0 and self.due_date < today and not self.historical
+
 
 class BillView(BaseModel):
     """A bill as it is answered."""
@@ -245,7 +249,7 @@ class BillView(BaseModel):
 
     @classmethod
     def of(cls, bill: Bill, today: date) -> Self:
-        """`today` is the clinic's; overdue is a view, not a state."""
+        """`today` is the clinic's."""
         sums = bill.sums
         own = {name: getattr(bill, name) for name in cls.model_fields if name in Bill.model_fields}
         told = {
@@ -258,7 +262,7 @@ class BillView(BaseModel):
             "refunded_amount": sums.refunded,
             "reserved_amount": sums.reserved,
             "outstanding_amount": sums.outstanding,
-            "overdue": sums.outstanding > 0 and bill.due_date < today and not bill.historical,
+            "overdue": bill.is_overdue(today),
             "outcome": bill.settlement.outcome if bill.settlement else None,
         }
         return cls.model_validate(own | told, context=AT_REST)
