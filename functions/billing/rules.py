@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from billing import ledger
 from billing.ledger import Posted
@@ -83,6 +83,13 @@ class WriteOffExceedsOutstanding(Refused):
 
 class NumbersExhausted(Conflicting):
     code, detail = "NUMBERS_EXHAUSTED", "No number is free for this bill."
+
+
+class Failure(NamedTuple):
+    """Why money could not be moved: a code, and words for people that name nobody."""
+
+    code: str
+    detail: str
 
 
 class Reserved(Exception):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 
 from billing.model import Outcome
 from hms.money import MoneyTold
@@ -34,6 +34,14 @@ class Visit(BaseModel):
     consultation_fee: MoneyTold
     cancellation: CancellationTold | None = None
     created_at: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def says_whose_wish_it_was(self) -> Self:
+        """Without it nobody knows whether there is a fee."""
+        if self.outcome is Outcome.CANCELLED and self.cancellation is None:
+            message = "a cancelled visit has a cancellation"
+            raise ValueError(message)
+        return self
 
     @property
     def outcome(self) -> Outcome | None:
