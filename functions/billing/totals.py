@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from billing.model import EntryKind
 from hms.fields import View
-from hms.money import Amount
+from hms.money import AT_REST, Amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,7 @@ class Totals(View):
             sums[_FIELDS[entry.kind]] += entry.amount
             sums["net"] += entry.amount
             sums["tax"] += entry.tax_amount
-        return cls.model_construct(**sums)
+        return cls.model_validate(sums, context=AT_REST)
 
 
 class Books(NamedTuple):
