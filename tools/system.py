@@ -140,7 +140,7 @@ class System:
 
     def _deploy(self, template: Path) -> None:
         settings = {"Stage": self.stage, "BasePath": self._base_path, "PartialBatches": self._takes_partial_batches()}
-        settings |= self.parameters
+        settings |= {"PublicUrl": self.base_url, "SimulatorSecret": self.stack} | dict(self.parameters)
         overrides = [f"{name}={value}" for name, value in settings.items()]
         config = ("--config-file", str(ROOT / "samconfig.toml"))
         place = (*config, "--template-file", str(template), "--stack-name", self.stack)

@@ -47,9 +47,9 @@ def test_an_api_function_takes_its_sample(name: str) -> None:
     assert json.loads(answer["body"]) == {"domain": domain, "status": "ok"}
 
 
-@pytest.mark.parametrize("name", _named("tasks"))
-def test_a_tasks_function_takes_its_sample(name: str) -> None:
-    assert import_module(f"{name.removesuffix('-tasks')}.tasks").handler(SAMPLES[name]) == {"outcome": "ok"}
+@pytest.mark.parametrize("name", [*_named("tasks"), *_named("simulator")])
+def test_a_function_that_answers_tasks_takes_its_sample(name: str) -> None:
+    assert import_module(name.replace("-", ".")).handler(SAMPLES[name]) == {"outcome": "ok"}
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLES if name.endswith("-starter")])

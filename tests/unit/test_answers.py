@@ -37,6 +37,7 @@ def test_the_login_and_the_people_come_before_the_booking() -> None:
         ("relay", {"batchItemFailures": []}),
         ("patients-inbox", {"batchItemFailures": []}),
         ("doctors-tasks", {"outcome": "ok"}),
+        ("payments-simulator", {"outcome": "ok"}),
         ("doctors-api", _http(200, {"domain": "doctors", "status": "ok"})),
     ],
 )
