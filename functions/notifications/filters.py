@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter, ValidationError
 
 from hms.fields import CalendarDate, Instant, Zone
-from hms.money import Money, wire
+from hms.money import Money, readable
 from notifications.template import BadValue, MissingValue, broader
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ type Day = date
 
 # How many arguments a template gives each.
 ARGUMENTS = {"date": 1, "short_date": 1, "time": 1, "day": 0, "short_day": 0, "money": 0}
-_THOUSANDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +125,10 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _money(value: object, name: str) -> str:
-    """₹1,00,000.00; other currencies as EUR 100,000.00."""
     if value is None:
         raise MissingValue(name)
     try:
         money = Money.model_validate(value)
     except ValidationError:
         raise BadValue(name, "is not an amount of money") from None
-    if money.currency == "INR":
-        return f"₹{_in_lakhs(wire(money.amount))}"
-    return f"{money.currency} {Decimal(wire(money.amount)):,}"
-
-
-def _in_lakhs(amount: str) -> str:
-    """The last three digits, then groups of two."""
-    whole, _, minor = amount.partition(".")
-    head, tail = whole[:-_THOUSANDS], whole[-_THOUSANDS:]
-    groups = [head[max(end - 2, 0) : end] for end in range(len(head), 0, -2)]
-    return ",".join([*reversed(groups), tail]) + f".{minor}"
+    return readable(money.amount, money.currency)
