@@ -6,7 +6,7 @@ import time
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
-from billing import allocations, settlement
+from billing import allocations, legacy, settlement
 from billing.allocations import Transfer
 from billing.model import BillFact, EntryKind, Method
 from billing.owners import TasksOwners
@@ -112,6 +112,13 @@ def movements(payload: Payload) -> Payload:
     page = bills.postings_on(date.fromisoformat(payload["day"]), limit=_PAGE, after=payload.get("cursor"))
     found = [movement for posting in page.postings for movement in _movements(posting)]
     return {"outcome": "ok", "movements": found, "cursor": page.last}
+
+
+@tasks.task("record_bills")
+def record_bills(payload: Payload) -> Payload:
+    """`{"bills": […], "payments": […]}`, as JSON text → `recorded` and `paid`: `new`, `there` or `refused`, each."""
+    call = _call(payload, "import")
+    return {"outcome": "ok", **legacy.record_all(payload["bills"], payload["payments"], call, bills)}
 
 
 def _call(payload: Payload, who: str) -> Call:
