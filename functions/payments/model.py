@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
@@ -40,14 +40,43 @@ class Failure(BaseModel):
     detail: str
 
 
-class Payment(Entity):
-    """Money asked for on a bill. `payment_id` is the processor's idempotency key.
+class Pending(BaseModel):
+    """What is known of money on its way. It lies beside the payment or refund, and goes when that is decided.
 
-    `source` is the processor's own one-time name for a card or an account, kept only while the payment is PENDING: card
-    numbers never get here. `gateway` is who was asked, `gateway_id` what they call the payment.
+    `source` is the processor's own name for the card or account that is charged (card numbers never get here), or for
+    the payment that is paid back. `opener` is the request that opened it, so that one whose answer was lost knows its
+    own. Once `asked`, only the gateway says what becomes of it; where it is `failing`, nothing is asked any more and
+    nothing will ever have moved. `tried` counts how often the gateway was looked at in vain.
     """
 
-    payment_id: str
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    source: str | None = None
+    opener: str = ""
+    asked: bool = False
+    failing: Failure | None = None
+    tried: int = 0
+
+
+class BillCopy(BaseModel):
+    """A bill as its owner tells it now; minor units. `outstanding_minor` is below zero where too much was paid."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    bill_id: str
+    bill_number: str
+    patient_id: str
+    status: str
+    currency: str
+    payable: int
+    outstanding_minor: int
+
+
+class Transaction(Entity):
+    """Money that moves on a bill, one way or the other. `gateway` is who was asked, `gateway_id` what they call it."""
+
+    kind: ClassVar[Literal["PAYMENT", "REFUND"]]
+
     bill_id: str
     bill_number: str
     patient_id: str
@@ -55,16 +84,30 @@ class Payment(Entity):
     currency: str
     method: Method
     status: Status = Status.PENDING
-    source: str | None = None
-    reference: str | None = None
     gateway: str
     gateway_id: str | None = None
     failure: Failure | None = None
-    received_by: str
     decided_at: AwareDatetime | None = None
-    tried: int = 0
+
+    @property
+    def transaction_id(self) -> str:
+        raise NotImplementedError
+
+
+class Payment(Transaction):
+    """Money asked for on a bill. `payment_id` is the processor's idempotency key."""
+
+    kind = "PAYMENT"
+
+    payment_id: str
+    reference: str | None = None
+    received_by: str
     historical: bool = False
     external_id: str | None = None
+
+    @property
+    def transaction_id(self) -> str:
+        return self.payment_id
 
 
 class PaymentView(BaseModel):
@@ -99,26 +142,20 @@ class PaymentView(BaseModel):
         return cls.model_validate(own | {"refunded_amount": refunded}, context=AT_REST)
 
 
-class Refund(Entity):
+class Refund(Transaction):
     """Money on its way back. `refund_id` is the processor's idempotency key, `settlement` the visit's end that asks."""
+
+    kind = "REFUND"
 
     refund_id: str
     payment_id: str
-    bill_id: str
-    bill_number: str
-    patient_id: str
-    amount: Amount
-    currency: str
-    method: Method
     reason: str
-    status: Status = Status.PENDING
-    gateway: str
-    gateway_id: str | None = None
-    failure: Failure | None = None
     settlement: str | None = None
     requested_by: str
-    decided_at: AwareDatetime | None = None
-    tried: int = 0
+
+    @property
+    def transaction_id(self) -> str:
+        return self.refund_id
 
 
 _PAYMENT: dict[str, JsonValue] = {
