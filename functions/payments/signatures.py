@@ -57,7 +57,7 @@ def verify(header: str | None, body: bytes, secret: str, now: datetime) -> None:
         raise BadSignature("no secret")
     seconds, signatures = _parts(header or "")
     expected = _digest(seconds, body, secret).encode()
-    if not any(hmac.compare_digest(expected, one.encode()) for one in signatures):
+    if not any(hmac.compare_digest(expected, one.encode(errors="replace")) for one in signatures):
         raise BadSignature("no signature is right")
     if abs(now.timestamp() - seconds) > _TOLERANCE.total_seconds():
         raise BadSignature("too old")
