@@ -44,6 +44,37 @@ class Claim(Entity):
     `patient_share` the rest; both are empty until it has decided. Neither is in any ledger.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "version": 2,
+                    "created_at": "2026-11-23T06:30:00Z",
+                    "updated_at": "2026-11-23T06:30:00Z",
+                    "claim_id": "01931c2e-7b1f-7c39-9d54-3b1c2a4f5ea2",
+                    "bill_id": "01931c2e-7b1f-7c39-9d54-3b1c2a4f5e70",
+                    "bill_number": "B4839201735",
+                    "bill_version": 2,
+                    "coverage_id": "01931c2e-7b1f-7c39-9d54-3b1c2a4f5ea0",
+                    "patient_id": "01931c2e-7b1f-7c39-9d54-3b1c2a4f5e60",
+                    "insurer": "simulator",
+                    "status": "PARTIALLY_APPROVED",
+                    "currency": "INR",
+                    "claimed_amount": "525.00",
+                    "approved_amount": "210.00",
+                    "patient_share": "315.00",
+                    "decision": {
+                        "reference": "SIM-483920175",
+                        "code": "PARTLY_COVERED",
+                        "detail": "The plan covers a part of this.",
+                        "at": "2026-11-23T06:30:00Z",
+                    },
+                    "cancellation_reason": None,
+                }
+            ]
+        }
+    )
+
     claim_id: str
     bill_id: str
     bill_number: str

@@ -42,6 +42,30 @@ class Coverage(Entity):
     is limited.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "version": 1,
+                    "created_at": "2026-11-23T06:30:00Z",
+                    "updated_at": "2026-11-23T06:30:00Z",
+                    "coverage_id": "01931c2e-7b1f-7c39-9d54-3b1c2a4f5ea0",
+                    "patient_id": "01931c2e-7b1f-7c39-9d54-3b1c2a4f5e60",
+                    "payer": {"code": "STAR", "name": "Star Health"},
+                    "member_number": "SH-2291-00417",
+                    "plan": "Family Optima",
+                    "period_start": "2026-04-01",
+                    "period_end": "2027-03-31",
+                    "copay_percent": "20.00",
+                    "annual_limit": "500000.00",
+                    "currency": "INR",
+                    "status": "ACTIVE",
+                    "cancellation_reason": None,
+                }
+            ]
+        }
+    )
+
     coverage_id: str
     patient_id: str
     payer: Payer
@@ -62,6 +86,31 @@ class EligibilityCheck(Entity):
     `code` and `detail` are the insurer's reason. `covered_percent` is what it pays of a bill; `covered_amount` what it
     would pay of `amount`, where that was asked. `as_of` is the insurer's instant.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "version": 1,
+                    "created_at": "2026-11-23T06:30:00Z",
+                    "updated_at": "2026-11-23T06:30:00Z",
+                    "check_id": "8f1e6d80-5f0a-8c39-9d54-3b1c2a4f5ea1",
+                    "coverage_id": "01931c2e-7b1f-7c39-9d54-3b1c2a4f5ea0",
+                    "patient_id": "01931c2e-7b1f-7c39-9d54-3b1c2a4f5e60",
+                    "on": "2026-11-23",
+                    "amount": "525.00",
+                    "currency": "INR",
+                    "eligible": True,
+                    "covered_percent": "80.00",
+                    "covered_amount": "420.00",
+                    "code": "COVERED",
+                    "detail": "Covered.",
+                    "insurer": "simulator",
+                    "as_of": "2026-11-23T06:30:00Z",
+                }
+            ]
+        }
+    )
 
     check_id: str
     coverage_id: str
