@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from botocore.config import Config
 
-SOURCES = ("template.yaml", "gateway.yaml", "samconfig.toml", "requirements/layer.lock", "tools/artefact.py")
+SOURCES = ("template.yaml", "gateway.yaml", "samconfig.toml", "tools/artefact.py")
+SOURCES += ("requirements/layer.lock", "requirements/documents.lock")
 SOURCE_TREES = ("functions", "layers", "statemachines")
 # A rolled back stack keeps `sam deploy` waiting for an hour on LocalStack.
 SAM_SECONDS = 300

@@ -105,11 +105,19 @@ def test_a_functions_settings_are_texts(name: str) -> None:
 
 def test_only_the_parameter_brings_the_test_layer() -> None:
     for function in of_type("AWS::Lambda::Function").values():
-        own, third_party, testing = function["Layers"]
+        own, third_party, testing, *_ = function["Layers"]
         assert testing == {"Fn::If": ["HasTestLayer", {"Ref": "TestLayerArn"}, {"Ref": "AWS::NoValue"}]}
         assert own["Ref"].startswith("Hms")
         assert third_party["Ref"].startswith("Dependencies")
     assert template()["Parameters"]["TestLayerArn"]["Default"] == ""
+
+
+def test_only_who_prints_documents_has_what_they_are_printed_with() -> None:
+    more = {name: one["Layers"][3:] for name, one in of_type("AWS::Lambda::Function").items() if one["Layers"][3:]}
+
+    assert list(more) == ["BillingApi"]
+    [[layer]] = more.values()
+    assert layer["Ref"].startswith("Documents")
 
 
 def test_production_refuses_the_test_layer() -> None:
