@@ -118,7 +118,10 @@ def movements(payload: Payload) -> Payload:
 def record_bills(payload: Payload) -> Payload:
     """`{"bills": […], "payments": […]}`, as JSON text → `recorded` and `paid`: `new`, `there` or `refused`, each."""
     call = _call(payload, "import")
-    return {"outcome": "ok", **legacy.record_all(payload["bills"], payload["payments"], call, bills)}
+    answers = legacy.record_all(payload["bills"], payload["payments"], call, bills)
+    rows = [*answers["recorded"], *answers["paid"]]
+    telemetry.log("INFO", "recorded", rows=len(rows), new=sum(one["outcome"] == "new" for one in rows))
+    return {"outcome": "ok", **answers}
 
 
 def _call(payload: Payload, who: str) -> Call:

@@ -45,7 +45,7 @@ def a_bill(number: object = 7, **changes: Any) -> RecordBill:
     return RecordBill.model_validate(asked | changes)
 
 
-def paid(number: object = 1, bill: object = 7, **changes: Any) -> RecordPaid:
+def paid(number: int = 1, bill: object = 7, **changes: Any) -> RecordPaid:
     asked = {
         "transaction_id": ids.derived("payment", number),
         "bill": str(bill),
