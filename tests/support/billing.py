@@ -180,7 +180,7 @@ class Till:
         return settlement.settle(VISIT, self.call(), self.bills, self.owners)
 
     def unsettle(self, settlement_id: str | None = None) -> Undone:
-        asked = settlement_id or self.bill.settlement_id or "none"
+        asked = settlement_id or self.bill.settlement_id or ""
         failure = Failure("CARD_CLOSED", "The card is closed.")
         return settlement.unsettle(bill_id_of(VISIT), asked, failure, self.call(), self.bills)
 
@@ -248,17 +248,18 @@ def in_ledger(sums: Sums) -> Sums:
     return sums.model_copy(update={"reserved": 0, "refund_reserved": 0})
 
 
-def wrong_with(bill: Bill, postings: Sequence[Posting]) -> list[str]:
-    """Whatever of a bill its ledger does not explain, in words."""
+def wrong_with(bill: Bill, postings: Sequence[Posting], *, unexpected: bool = False) -> list[str]:
+    """Whatever of a bill its ledger does not explain; `unexpected` where money moved that nobody had reserved."""
     sums, lines = bill.sums, bill.items
     checks = {
         "the sums are those of the ledger": in_ledger(sums) == ledger.sums_of(postings),
         "the lines come to what is charged": sum(one.line_total for one in lines) == sums.charged,
         "the tax is that of the lines": sum(one.tax_amount for one in lines) == sums.tax,
         "every line is put on and taken off": _standing(postings) == {one.line_id: one.line_total for one in lines},
-        "nobody owes less than nothing": sums.charged - sums.written_off >= 0 and sums.tax >= 0,
-        "nothing is refunded that was not paid": sums.refunded + sums.refund_reserved <= sums.paid,
-        "a credit was paid": sums.credit <= sums.paid - sums.refunded - sums.refund_reserved,
+        "nobody owes less than nothing": unexpected or sums.charged - sums.written_off >= 0,
+        "no tax is below zero": 0 <= sums.tax <= sums.charged,
+        "nothing is refunded that was not paid": unexpected or sums.refunded + sums.refund_reserved <= sums.paid,
+        "a credit was paid": unexpected or sums.credit <= sums.paid - sums.refunded - sums.refund_reserved,
         "nothing is reserved below zero": min(sums.reserved, sums.refund_reserved, sums.written_off) >= 0,
     }
     return [name for name, holds in checks.items() if not holds]
