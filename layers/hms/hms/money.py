@@ -49,7 +49,7 @@ def wire(minor: int) -> str:
 
 def readable(minor: int, currency: str) -> str:
     """₹1,00,000.00 as India groups its digits; other currencies as EUR 100,000.00; below zero with a minus in front."""
-    sign, amount = "−" if minor < 0 else "", wire(abs(minor))
+    sign, amount = "-" if minor < 0 else "", wire(abs(minor))
     return f"{sign}₹{_in_lakhs(amount)}" if currency == "INR" else f"{sign}{currency} {Decimal(amount):,}"
 
 

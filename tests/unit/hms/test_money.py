@@ -90,9 +90,9 @@ def test_a_rate_has_two_decimals_and_is_at_most_the_whole() -> None:
         (9_999_999, "INR", "₹99,999.99"),
         (12_500_000, "INR", "₹1,25,000.00"),
         (10**12, "INR", "₹10,00,00,00,000.00"),
-        (-26_250, "INR", "−₹262.50"),
+        (-26_250, "INR", "-₹262.50"),
         (12_500_000, "EUR", "EUR 125,000.00"),
-        (-5, "USD", "−USD 0.05"),
+        (-5, "USD", "-USD 0.05"),
     ],
 )
 def test_money_is_written_as_people_read_it(minor: int, currency: str, text: str) -> None:
