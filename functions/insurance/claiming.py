@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 
 class _Opened(NamedTuple):
+    """A claim, with what its insurer is to be told where this very call has opened it."""
+
     outcome: Outcome[Claim]
     demand: Demand | None = None
 
@@ -33,13 +35,13 @@ class _Opened(NamedTuple):
 def submit(command: SubmitClaim, call: Call, office: Office) -> Outcome[Claim]:
     """The claim is written before the insurer hears of it: whatever is lost afterwards, the sweep finds it."""
     call.who.require("insurance:claim")
-    opened_, demand = decided(lambda: _open(command, call, office))
+    outcome, demand = decided(lambda: _open(command, call, office))
     if demand is None:
-        return opened_
-    claim = opened_.state
+        return outcome
+    claim = outcome.state
     verdict = asking.heard(claim, lambda: office.insurer.submit(demand))
     if verdict is None or verdict.status == "PENDING":
-        return opened_
+        return outcome
     return Outcome(asking.settle(claim.claim_id, verdict, call, office.claims))
 
 

@@ -95,7 +95,7 @@ def check_eligibility(
 ) -> Outcome[EligibilityCheck]:
     """Raises `InsurerUnanswered`, and keeps nothing, where the insurer does not answer."""
     call.who.require("insurance:check")
-    checks, check_id = office.checks, ids.derived("check", coverage_id, call.token)
+    checks, check_id = office.checks, ids.derived("check", call.token)
 
     def attempt() -> Outcome[EligibilityCheck]:
         stored, found = checks.scene(check_id, coverage_id)

@@ -12,12 +12,11 @@ from hms.errors import Problem
 from hms.policy import ROLES
 from hms.rows import Key
 from insurance import service
-from insurance.commands import CancelCoverage, CheckEligibility
+from insurance.commands import CancelCoverage
 from insurance.insurers import Eligibility
 from insurance.query import ListChecks, ListCoverages
 from tests.support.insurance import (
     ANOTHER_PATIENT,
-    APPROVES,
     CLERK,
     DAY,
     NOW,
@@ -308,15 +307,3 @@ def test_a_cancelled_or_unknown_coverage_is_not_asked_about(counter: Counter) ->
     assert refusal(lambda: counter.check(coverage_id)) == "COVERAGE_CANCELLED"
     assert refusal(lambda: counter.check(NOBODY)) == "COVERAGE_NOT_FOUND"
     assert counter.insurer.asked == []
-
-
-def test_one_key_asks_about_each_coverage(counter: Counter) -> None:
-    """The key is part of a path's token, but whoever calls the service gives the token as it is."""
-    call = counter.call(token=ids.new())
-    command = CheckEligibility(on=DAY)
-    checks = {
-        service.check_eligibility(counter.coverage(number), command, call, counter.office).state.check_id
-        for number in (APPROVES, "AB-1")
-    }
-
-    assert len(checks) == 2
