@@ -6,21 +6,33 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from billing.charge_store import charge_item_id
-from billing.charges import ChargeItem, ChargeItemChanged, ChargeItemCreated
+from billing.charges import ChargeItem, ChargeItemChanged, ChargeItemCreated, ChargeItemPage, PriceView
+from billing.ledger import Priced
 from hms.call import Outcome, decided
 from hms.errors import Conflicting, FieldError, NotFound, Refused
 from hms.money import AT_REST
+from hms.pages import opened, sealed, sifted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from billing.charge_store import ChargeItems
-    from billing.charges import CreateChargeItem, Price, SetPrices, UpdateChargeItem
+    from billing.charges import (
+        CreateChargeItem,
+        ListChargeItems,
+        Price,
+        PriceParams,
+        SetPrices,
+        UpdateChargeItem,
+    )
     from hms.call import Call
+    from hms.pages import Reading
 
 # Each outweighs all that come after it.
 _DOCTOR, _PLAN, _DEPARTMENT = 4, 2, 1
+# Where a filter may leave little of what is read.
+_A_READ = 100
 
 
 class ChargeItemNotFound(NotFound):
@@ -49,6 +61,30 @@ def price_of(
     asked = (_folded(department), doctor_id, _folded(plan))
     holding = [price for price in item.prices if _holds(price, on) and _covers(price, asked)]
     return max(holding, key=lambda price: (_particularity(price), price.valid_from), default=None)
+
+
+class PriceList:
+    """The services of some codes, from one consistent read: `billing.service.Prices` for bills that name them."""
+
+    def __init__(self, codes: Iterable[str], charge_items: ChargeItems) -> None:
+        self._items = charge_items.by_codes(codes)
+
+    def line(
+        self,
+        code: str,
+        quantity: int,  # noqa: ARG002  (a price may come to depend on it)
+        *,
+        department: str | None,
+        doctor_id: str | None,
+        plan: str | None,
+        on: date,
+    ) -> Priced | None:
+        """None where there is no such service, it is no longer offered, or it has no price then."""
+        item = self._items.get(code)
+        price = price_of(item, department, doctor_id, plan, on) if item and item.active else None
+        if item is None or price is None:
+            return None
+        return Priced(item.name, price.unit_price, item.tax_rate, item.currency)
 
 
 def create(command: CreateChargeItem, call: Call, charge_items: ChargeItems) -> Outcome[ChargeItem]:
@@ -84,6 +120,32 @@ def read(item_id: str, charge_items: ChargeItems) -> ChargeItem:
     if stored is None:
         raise ChargeItemNotFound
     return stored.state
+
+
+def priced(item_id: str, asked: PriceParams, on: date, charge_items: ChargeItems) -> PriceView:
+    """What a service costs whoever asks. Raises `PriceNotFound`."""
+    item = read(item_id, charge_items)
+    price = price_of(item, asked.department, asked.doctor_id, asked.plan, on)
+    if price is None:
+        raise PriceNotFound
+    same = {name: getattr(item, name) for name in ("charge_item_id", "code", "currency", "tax_rate")}
+    told = {"unit_price": price.unit_price, "on": on, "price": price}
+    return PriceView.model_validate(same | told, context=AT_REST)
+
+
+def listed(asked: ListChargeItems, call: Call, charge_items: ChargeItems) -> ChargeItemPage:
+    """By code; from the index, so a moment old."""
+
+    def read_on(after: str | None) -> Reading[ChargeItem]:
+        found = charge_items.listed(asked.limit if asked.active is None else _A_READ, after)
+        states = [stored.state for item in found.items if (stored := charge_items.read(item))]
+        return [(state.code.casefold(), state) for state in states], found.last
+
+    def takes(item: ChargeItem) -> bool:
+        return asked.active in (None, item.active)
+
+    kept, last = sifted(read_on, takes, asked.limit, opened(asked.cursor))
+    return ChargeItemPage(items=kept, next_cursor=sealed(last), as_of=call.now)
 
 
 def check_prices(prices: Sequence[Price]) -> None:

@@ -21,3 +21,8 @@ class TasksOwners:
         """Whether there is such a patient, active or not: who comes no more may still owe."""
         answer = self._patients.ask("verify", patient_id=patient_id)
         return answer["outcome"] == "ok" or bool(answer["problem"]["code"] != "PATIENT_NOT_FOUND")
+
+    def name(self, patient_id: str) -> str | None:
+        """What a patient is called; None where there is no such patient."""
+        answer = self._patients.ask("snapshot", patient_id=patient_id)
+        return str(answer["snapshot"]["name"]) if answer["outcome"] == "ok" else None

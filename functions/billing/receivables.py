@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from datetime import date
 from typing import TYPE_CHECKING
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING
 from pydantic import AwareDatetime
 
 from billing.clinic import clinic
+from billing.listing import BY_DAY, position
 from billing.query import Bucket
 from billing.reports import Checked, surely_differing
-from hms.errors import FieldError, Invalid
 from hms.fields import View
 from hms.money import AT_REST, Amount
-from hms.pages import opened, sealed
+from hms.pages import sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from billing.store import Bills
     from hms.call import Call
 
-_POSITION = re.compile(r"\d{4}-\d{2}-\d{2}#[0-9a-f-]{36}", re.ASCII)
 # The last day of each bucket, counted from the due date.
 _ENDS = ((0, Bucket.CURRENT), (30, Bucket.DAYS_1_30), (60, Bucket.DAYS_31_60), (90, Bucket.DAYS_61_90))
 
@@ -75,7 +73,7 @@ class AgedReceivables(View):
 
 def aged(asked: AgedParams, call: Call, bills: Bills) -> AgedReceivables:
     """From the index, so a moment old."""
-    today, after = clinic().day(call.now), _position(asked.cursor)
+    today, after = clinic().day(call.now), position(asked.cursor, BY_DAY)
     owed = bills.owed().bills
     wanted = [bill for bill in owed if asked.bucket in (None, bucket_of(bill, today))]
     rest = [bill for bill in wanted if after is None or _place(bill) > after]
@@ -132,10 +130,3 @@ def _shown(bill: Bill, today: date) -> OwedBill:
 
 def _place(bill: Bill) -> str:
     return f"{bill.due_date}#{bill.bill_id}"
-
-
-def _position(cursor: str | None) -> str | None:
-    position = opened(cursor)
-    if position is not None and not _POSITION.fullmatch(position):
-        raise Invalid(errors=(FieldError("cursor", "cursor", "this is not a cursor of this list"),))
-    return position

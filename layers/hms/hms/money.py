@@ -80,7 +80,10 @@ Amount = Annotated[
     int,
     BeforeValidator(_minor_units, json_schema_input_type=str | float),
     PlainSerializer(_serialized),
-    WithJsonSchema({"type": "string", "pattern": r"^-?\d+\.\d{2}$"}, mode="serialization"),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^-?\d+\.\d{2}$", "examples": ["500.00"]},
+        mode="serialization",
+    ),
 ]
 
 

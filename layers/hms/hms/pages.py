@@ -68,7 +68,7 @@ def sifted[T](
                     return kept, after
                 kept.append(one)
             after = position
-        if last is None:
-            return kept, None
+        if last is None or len(kept) == limit:
+            return kept, last
         after = last
     return kept, after

@@ -70,7 +70,19 @@ def test_page_after_page_shows_all_that_is_wanted_once_and_in_order(end: int, at
 
 
 def test_a_page_is_filled_over_several_reads() -> None:
-    assert sifted(numbers(100, 10), is_wanted, 5, None) == ([0, 7, 14, 21, 28], "34")
+    assert sifted(numbers(100, 10), is_wanted, 5, None) == ([0, 7, 14, 21, 28], "29")
+    assert sifted(numbers(100, 15), is_wanted, 4, None) == ([0, 7, 14, 21], "27")
+
+
+def test_a_page_that_is_full_reads_no_more() -> None:
+    reads: list[str | None] = []
+
+    def counted(after: str | None) -> Reading[int]:
+        reads.append(after)
+        return numbers(100, 10)(after)
+
+    assert sifted(counted, lambda _: True, 10, None) == (list(range(10)), "9")
+    assert reads == [None]
 
 
 def test_a_page_that_ends_with_the_list_leads_nowhere() -> None:
