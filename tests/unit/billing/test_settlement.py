@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import permutations
@@ -15,6 +16,7 @@ from billing.rules import BillNotFound, CurrencyMismatch, Reserved
 from billing.settlement import bill_id_of
 from hms import ids
 from hms.errors import Busy
+from hms.money import AT_REST
 from tests.support.billing import (
     NOW,
     OTHER_DOCTOR,
@@ -154,6 +156,26 @@ def test_an_older_word_does_not_move_it_back(till: Till) -> None:
     till.open_bill(a_visit(version=2, fee=20_000))
 
     assert till.bill.consultation_fee == 80_000
+
+
+def test_a_settled_bill_is_not_priced_anew_by_a_move(till: Till) -> None:
+    till.open_bill()
+    till.settle(NO_SHOW)
+    before = till.bill
+
+    till.open_bill(a_visit("CHECKED_IN", version=3, fee=80_000, doctor_id=OTHER_DOCTOR))
+
+    assert till.bill == before
+
+
+def test_a_bill_of_an_older_system_is_not_settled(till: Till) -> None:
+    till.open_bill()
+    row = till.table.items[till.bills.key(till.bill.bill_id)]
+    older = till.bill.model_copy(update={"historical": True})
+    till.table.items[row.key] = replace(row, body=older.model_dump_json(context=AT_REST))
+
+    assert till.settle(NO_SHOW).outcome == "superseded"
+    assert till.bill == older
 
 
 def test_a_consultation_that_was_taken_off_by_hand_is_not_put_on_by_a_move(till: Till) -> None:
