@@ -188,8 +188,6 @@ def _paired(
 
 def _pairs(kind: Kind, key: str, lines: list[_Line], moved: list[_Moved]) -> list[_Pair]:
     """Usually one of each. Where a key moved money twice, what is equal belongs together and the rest is left over."""
-    if not key:
-        return [_Pair(kind, key, line, None) for line in lines]
     left, over, pairs = list(moved), [], []
     for line in lines:
         same = next((one for one in left if _equal(line, one)), None)

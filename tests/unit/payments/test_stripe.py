@@ -107,6 +107,13 @@ def test_a_declined_card_says_why_also_when_it_is_asked_again(
     assert stripe.balance == []
 
 
+def test_what_was_declined_may_be_voided_too(stripe: Stripe) -> None:
+    order = an_order("pm_card_chargeDeclined")
+    GATEWAY.charge(order)
+
+    assert GATEWAY.void(order) == GATEWAY.look(order) == Verdict("VOIDED", "pi_1")
+
+
 @pytest.mark.parametrize("source", ["pm_unknown", "", None])
 def test_a_source_that_stripe_does_not_know_is_declined_in_our_words(stripe: Stripe, source: str | None) -> None:
     verdict = GATEWAY.charge(an_order(source))
@@ -317,6 +324,16 @@ def test_after_a_day_what_was_made_and_not_confirmed_is_voided(stripe: Stripe) -
 
     assert GATEWAY.look(order) == Verdict("PENDING", "pi_1")
     assert GATEWAY.void(order) == GATEWAY.look(order) == Verdict("VOIDED", "pi_1")
+
+
+def test_of_two_intents_of_a_payment_that_which_took_money_counts(stripe: Stripe) -> None:
+    GATEWAY.charge(an_order())
+    stripe.forget_keys()
+    stripe.now += 60
+    GATEWAY.look(an_order())
+    assert len(stripe.intents) == 2
+
+    assert GATEWAY.void(an_order(at=clock.now() - timedelta(hours=24))) == Verdict("CAPTURED", "pi_1")
 
 
 def test_after_a_day_what_was_never_made_is_absent(stripe: Stripe) -> None:
