@@ -144,7 +144,9 @@ def _movements(posting: Posting) -> list[Payload]:
             "bill_id": posting.bill_id,
             "kind": entry.kind,
             "amount": abs(entry.amount),
+            "currency": posting.currency,
             "method": entry.method,
+            "historical": posting.historical,
             "at": posting.model_dump(mode="json")["at"],
         }
         for entry in posting.entries

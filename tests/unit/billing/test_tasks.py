@@ -12,7 +12,7 @@ from billing import owners, tasks
 from billing.settlement import bill_id_of
 from hms import ids
 from hms.tasks import TaskFailed
-from tests.support.billing import NOW, VISIT, Till, a_visit, cancelled
+from tests.support.billing import NOW, PATIENT, VISIT, Till, a_visit, cancelled
 
 if TYPE_CHECKING:
     from hms.tasks import Payload
@@ -186,12 +186,27 @@ def test_movements_are_the_payments_and_refunds_of_a_clinic_day(till: Till) -> N
         "bill_id": BILL,
         "kind": "PAYMENT",
         "amount": 20_000,
+        "currency": "INR",
         "method": "CARD",
+        "historical": False,
         "at": "2026-11-28T18:30:00Z",
     }
     second = first | {"transaction_id": ids.derived("refund-1"), "kind": "REFUND", "amount": 5_000}
     assert answer["movements"] == [first, second]
     assert [one["amount"] for one in ask("movements", day="2026-11-28")["movements"]] == [10_000]
+
+
+def test_what_was_paid_in_an_older_system_is_told_as_history() -> None:
+    """Nobody looks for it at the gateway."""
+    bill = {"external_id": "7", "patient_id": PATIENT, "appointment_id": VISIT, "amount": "500.00"}
+    paid = {"transaction_id": ids.derived("payment"), "bill": "7", "amount": "500.00", "method": "CARD"}
+    bill |= {"created_at": "2025-02-28T10:00:00Z"}
+    paid |= {"paid_at": "2025-02-28T11:00:00Z"}
+    ask("record_bills", bills=[json.dumps(bill)], payments=[json.dumps(paid)])
+
+    (movement,) = ask("movements", day="2025-02-28")["movements"]
+
+    assert (movement["amount"], movement["historical"]) == (50_000, True)
 
 
 def test_movements_come_in_pages(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
