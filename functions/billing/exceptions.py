@@ -91,7 +91,7 @@ def retry(exception_id: str, call: Call, bills: Bills) -> Outcome[Rerun]:
 
 
 def _resolved(exception_id: str, resolution: str | None, call: Call, bills: Bills) -> Outcome[BillingException]:
-    call.who.require("billing:exceptions")
+    call.who.require("billing:exceptions_handle")
 
     def attempt() -> Outcome[BillingException]:
         stored = _existing(bills.exceptions.load(exception_id))

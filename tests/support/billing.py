@@ -37,7 +37,7 @@ PATIENT, OTHER_PATIENT = ids.derived("patient", 1), ids.derived("patient", 2)
 DOCTOR, OTHER_DOCTOR = ids.derived("doctor", 1), ids.derived("doctor", 2)
 VISIT = ids.derived("appointment", 1)
 FEE = 50_000
-PERMISSIONS = ("read", "create", "adjust", "discount", "write_off", "void", "exceptions")
+PERMISSIONS = ("read", "create", "adjust", "discount", "write_off", "void", "exceptions", "exceptions_handle")
 
 
 def a_principal(user: str, *permissions: str, patient_id: str | None = None) -> Principal:
