@@ -25,7 +25,7 @@ def holds_card_number(text: str) -> bool:
 
 def _numbers(groups: Sequence[str]) -> Iterator[str]:
     for first, group in enumerate(groups):
-        yield from takewhile(lambda digits: len(digits) <= _LONGEST, accumulate(groups[first:]))
+        yield from takewhile(lambda digits: len(digits) <= _LONGEST, accumulate(groups[first : first + _LONGEST]))
         if len(group) > _LONGEST:
             yield from (group[at : at + size] for size in range(_SHORTEST, _LONGEST + 1) for at in range(len(group)))
 

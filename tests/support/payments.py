@@ -6,6 +6,7 @@ import json
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from inspect import GEN_RUNNING, getgeneratorstate
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal
@@ -396,6 +397,12 @@ class Counter:
             if one.status is Status.PENDING:
                 self._carry(one)
         self.waiting = waiting
+
+    def go_on(self) -> None:
+        """What was begun and does not run goes on to its end."""
+        for flow in self.flows:
+            if getgeneratorstate(flow) != GEN_RUNNING:
+                self.run(flow)
 
     def _carry(self, one: Payment | Refund) -> None:
         if isinstance(one, Payment):
