@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_SHORTEST, _LONGEST = 12, 19
+# Banks name transfers by twelve digits, of which one in ten would pass; cards of twelve are not issued any more.
+_SHORTEST, _LONGEST = 13, 19
 _BETWEEN_LETTERS = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
 
 
 def holds_card_number(text: str) -> bool:
-    """Whether 12 to 19 digits of it pass Luhn's check, however they are grouped.
+    """Whether 13 to 19 digits of it pass Luhn's check, however they are grouped.
 
     Groups count as one number where no letter stands between them. A group that is longer than any card number is
     searched through; of a shorter one no part is taken, since one in ten numbers passes.
