@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from payments.model import Refund
     from payments.rules import Share
     from payments.service import Office
+    from payments.store import Shown
     from payments.transactions import Opened
 
 # A flow takes 20 s at most, and who asks waits for 40: one more is begun only while it can end in time.
@@ -102,25 +103,28 @@ def _shares(bill_id: str, settlement: str, amount: int, call: Call, office: Offi
         kept = office.payments.plan(bill_id, settlement)
         if kept is not None:
             return kept
-        _finish_others(bill_id, call, office)
+        paid = _with_nothing_on_its_way(bill_id, call, office)
         bill = office.billing.bill(bill_id, call)
         if bill is None:
             raise BillNotFound
         # What has been refunded since the settlement was reckoned is not refunded again.
-        credit = min(amount, max(0, -bill.outstanding_minor))
-        shares = rules.spread(credit, office.payments.of_bill(bill_id).shown)
+        shares = rules.spread(min(amount, max(0, -bill.outstanding_minor)), paid)
         office.payments.keep_plan(bill_id, settlement, shares)
         return shares
 
     return decided(attempt)
 
 
-def _finish_others(bill_id: str, call: Call, office: Office) -> None:
-    for shown in office.payments.of_bill(bill_id).shown:
-        refunds = office.refunds.of_payment(shown.payment.payment_id).refunds if shown.refunded else []
-        for one in refunds:
-            if one.status is Status.PENDING and not sweep.pursue_refund(one.refund_id, call, office):
-                raise Busy("Other money is on its way back.")
+def _with_nothing_on_its_way(bill_id: str, call: Call, office: Office) -> list[Shown]:
+    """The bill's payments once all their refunds have ended. Raises `Busy` where one does not."""
+    paid = office.payments.of_bill(bill_id).shown
+    refunded = [shown.payment.payment_id for shown in paid if shown.refunded]
+    refunds = [one for payment_id in refunded for one in office.refunds.of_payment(payment_id).refunds]
+    pending = [one for one in refunds if one.status is Status.PENDING]
+    for one in pending:
+        if not sweep.pursue_refund(one.refund_id, call, office):
+            raise Busy("Other money is on its way back.")
+    return office.payments.of_bill(bill_id).shown if pending else paid
 
 
 def _opened_all(
