@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from hypothesis import settings
@@ -17,6 +17,7 @@ from billing.rules import Failure, Reserved
 from billing.settlement import bill_id_of
 from hms import ids
 from hms.errors import Conflicting, Invalid, Refused
+from hms.money import wire
 from tests.support.billing import DOCTOR, OTHER_DOCTOR, VISIT, Till, a_visit, an_item, wrong_with
 
 if TYPE_CHECKING:
@@ -24,14 +25,15 @@ if TYPE_CHECKING:
 
     from billing.model import Bill, Sums
     from billing.visits import Visit
+    from hms.rows import Item, Key
 
 FEES = some.sampled_from([50_000, 33_333, 80_001, 19, 1, 0])
-AMOUNTS = some.one_of(some.integers(1, 90_000), some.sampled_from([1, 52_500, 26_250]))
-PAYMENTS = some.sampled_from([f"payment-{number}" for number in range(4)])
-REFUNDS = some.sampled_from([f"refund-{number}" for number in range(4)])
-TRANSFERS = some.one_of(PAYMENTS, REFUNDS)
-FAULTS = some.sampled_from(["", "", "loses_answers", "is_contended"])
-LATE = [7201, 7200, 7199, 0, -60]
+# How much of what may be moved, let off or refunded: all of it, a part, more.
+SHARES = some.sampled_from(["all", "all", "half", "odd", "one", "more"])
+AGES = some.sampled_from([0, 0, 0, 0, 1, 2])
+FAULTS = some.sampled_from(["", "", "", "loses_answers", "is_contended"])
+LATE = some.sampled_from([7201, 7200, 7199, -60])
+CLOSED = Failure("CARD_CLOSED", "The card is closed.")
 
 
 @dataclass
@@ -39,37 +41,41 @@ class Money:
     """A payment or a refund as the test remembers it."""
 
     amount: int
-    state: str = ""
+    state: str
 
 
 class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.till = Till()
         self.words: list[Visit] = []
-        self.moving: dict[str, Money] = {}
-        self.unexpected = False
-        self.settlements: set[str] = set()
-        self.ledger: dict[Any, Any] = {}
         self.no_waiting = patch("hms.call._SLEEP_SECONDS", 0)
         self.no_waiting.start()
+
+    def begins(self, fee: int) -> None:
+        self.till = Till()
+        self.words = [a_visit(fee=fee)]
+        self.moving: dict[str, Money] = {}
+        self.settlements: list[str] = []
+        self.written: dict[Key, Item] = {}
+        self.unexpected = False
+        self.newest_heard = 0
 
     # What happens to the visit, as its owner has it.
 
     @initialize(fee=FEES)
     def is_booked(self, fee: int) -> None:
-        self.says(a_visit(fee=fee))
+        self.begins(fee)
 
     @precondition(lambda self: self.visit.status == "SCHEDULED")
     @rule(fee=FEES, days=some.integers(0, 3))
     def is_moved_to_another_doctor(self, fee: int, days: int) -> None:
         other = OTHER_DOCTOR if self.visit.doctor_id == DOCTOR else DOCTOR
         start = self.visit.slot_start + timedelta(days=days)
-        told = {"amount": f"{fee // 100}.{fee % 100:02}", "currency": "INR"}
+        told = {"amount": wire(fee), "currency": "INR"}
         self.changes("SCHEDULED", doctor_id=other, slot_start=start, consultation_fee=told)
 
     @precondition(lambda self: self.visit.status in ("SCHEDULED", "CHECKED_IN"))
-    @rule(by=some.sampled_from(["PATIENT", "PATIENT", "DOCTOR", "CLINIC"]), seconds=some.sampled_from(LATE))
+    @rule(by=some.sampled_from(["PATIENT", "PATIENT", "DOCTOR", "CLINIC"]), seconds=LATE)
     def is_cancelled(self, by: str, seconds: int) -> None:
         self.changes("CANCELLED", cancellation={"requested_by": by, "seconds_before_start": seconds})
 
@@ -92,13 +98,19 @@ class Histories(RuleBasedStateMachine):
     def is_noted(self) -> None:
         self.changes(self.visit.status)
 
-    # What flows ask, often with a word that has grown old on the way.
+    @precondition(lambda self: self.visit.outcome and self.bill and self.bill.settlement)
+    @rule(fee=FEES)
+    def is_over_and_another_is_booked(self, fee: int) -> None:
+        self.comes_to_an_end()
+        self.begins(fee)
 
-    @rule(age=some.sampled_from([0, 0, 0, 1, 2]), fault=FAULTS)
+    # What flows ask, at times with a word that has grown old on the way.
+
+    @rule(age=AGES, fault=FAULTS)
     def open_bill(self, age: int, fault: str) -> None:
         self.with_fault(fault, lambda: self.till.open_bill(self.word(age)))
 
-    @rule(age=some.sampled_from([0, 0, 0, 1, 2]), fault=FAULTS)
+    @rule(age=AGES, fault=FAULTS)
     def settle(self, age: int, fault: str) -> None:
         before = self.bill
         try:
@@ -109,45 +121,75 @@ class Histories(RuleBasedStateMachine):
             return
         bill = self.bill
         if decision.outcome == "settled" and bill is not None:
-            self.settlements.add(bill.settlement_id or "")
+            self.settlements.append(bill.settlement_id or "")
             if before is None or before.version != bill.version:
                 self.is_as_the_policy_says(bill, before, self.word(age))
 
     @precondition(lambda self: self.settlements)
-    @rule(data=some.data(), fault=FAULTS)
-    def unsettle(self, data: some.DataObject, fault: str) -> None:
-        settlement = data.draw(some.sampled_from(sorted(self.settlements)))
-        self.with_fault(fault, lambda: self.till.unsettle(settlement))
+    @rule(which=some.sampled_from([-1, -1, 0]), fault=FAULTS)
+    def unsettle(self, which: int, fault: str) -> None:
+        before = self.bill
+        undone = self.with_fault(fault, lambda: self.till.unsettle(self.settlements[which]))
+        bill = self.bill
+        if before and bill and undone.outcome == "reopened" and before.settlement and bill.settlement is None:
+            assert bill.sums.refunded == before.settlement.refunded
+            assert not bill.sums.refund_reserved
 
     @precondition(lambda self: self.bill)
-    @rule(name=TRANSFERS, amount=AMOUNTS, fault=FAULTS)
-    def reserve(self, name: str, amount: int, fault: str) -> None:
-        money = self.moving.get(name) or Money(amount)
-        refused = self.refusal(fault, lambda: self.till.reserve(money.amount, name, kind=kind_of(name)))
-        assert (refused == "ALREADY_DECIDED") == (money.state == "RELEASED")
-        if refused is None:
-            self.moving[name] = money
-            money.state = money.state or "RESERVED"
+    @rule(share=SHARES, fault=FAULTS)
+    def payment_begins(self, share: str, fault: str) -> None:
+        self.begins_to_move(f"payment-{len(self.moving)}", some_of(self.sums.payable, share), fault)
+
+    @precondition(lambda self: self.bill and self.bill.sums.paid)
+    @rule(share=SHARES, fault=FAULTS)
+    def refund_begins(self, share: str, fault: str) -> None:
+        left = self.sums.paid - self.sums.refunded - self.sums.refund_reserved
+        amount = self.sums.credit if share == "all" and self.sums.credit else some_of(left, share)
+        self.begins_to_move(f"refund-{len(self.moving)}", amount, fault)
+
+    def begins_to_move(self, name: str, amount: int, fault: str) -> None:
+        if self.refusal(fault, lambda: self.till.reserve(amount, name, kind=kind_of(name))) is None:
+            self.moving[name] = Money(amount, "RESERVED")
+
+    @precondition(lambda self: self.reserved)
+    @rule(data=some.data(), comes=some.sampled_from([True, True, False]), fault=FAULTS)
+    def ends(self, data: some.DataObject, comes: bool, fault: str) -> None:
+        name = data.draw(some.sampled_from(self.reserved))
+        self.apply(name, fault) if comes else self.release(name, fault)
+
+    @precondition(lambda self: self.moving)
+    @rule(data=some.data(), step=some.sampled_from(["reserve", "release", "apply"]), fault=FAULTS)
+    def comes_again(self, data: some.DataObject, step: str, fault: str) -> None:
+        name = data.draw(some.sampled_from(sorted(self.moving)))
+        money = self.moving[name]
+        if step == "reserve":
+            refused = self.refusal(fault, lambda: self.till.reserve(money.amount, name, kind=kind_of(name)))
+            assert refused == ("ALREADY_DECIDED" if money.state == "RELEASED" else None)
+        elif step == "release":
+            self.release(name, fault)
+        elif money.state == "APPLIED":
+            self.apply(name, fault)
 
     @precondition(lambda self: self.bill)
-    @rule(name=TRANSFERS, amount=AMOUNTS, fault=FAULTS, reserved=some.sampled_from([True, True, True, False]))
-    def apply(self, name: str, amount: int, fault: str, reserved: bool) -> None:
-        money = self.moving.get(name) or Money(amount)
-        if reserved and money.state != "RESERVED":
+    @rule(data=some.data(), amount=some.integers(1, 60_000), fault=FAULTS, sure=some.integers(0, 5))
+    def comes_although_not_expected(self, data: some.DataObject, amount: int, fault: str, sure: int) -> None:
+        if sure:
             return
-        self.with_fault(fault, lambda: self.till.apply(money.amount, name, kind=kind_of(name)))
-        self.unexpected |= money.state in ("", "RELEASED")
-        money.state = "APPLIED"
-        self.moving[name] = money
+        released = [name for name, money in self.moving.items() if money.state == "RELEASED"]
+        name = data.draw(some.sampled_from([*released, f"payment-{len(self.moving)}", f"refund-{len(self.moving)}"]))
+        self.moving.setdefault(name, Money(amount, ""))
+        self.apply(name, fault)
+        self.unexpected = True
 
-    @precondition(lambda self: self.bill)
-    @rule(name=TRANSFERS, amount=AMOUNTS, fault=FAULTS)
-    def release(self, name: str, amount: int, fault: str) -> None:
-        money = self.moving.setdefault(name, Money(amount))
-        failure = Failure("CARD_CLOSED", "The card is closed.")
-        answer = self.with_fault(fault, lambda: self.till.release(money.amount, name, failure, kind=kind_of(name)))
+    def apply(self, name: str, fault: str) -> None:
+        self.with_fault(fault, lambda: self.till.apply(self.moving[name].amount, name, kind=kind_of(name)))
+        self.moving[name].state = "APPLIED"
+
+    def release(self, name: str, fault: str) -> None:
+        money = self.moving[name]
+        answer = self.with_fault(fault, lambda: self.till.release(money.amount, name, CLOSED, kind=kind_of(name)))
         assert answer == ("applied" if money.state == "APPLIED" else "ok")
-        money.state = "APPLIED" if money.state == "APPLIED" else "RELEASED"
+        money.state = money.state if money.state == "APPLIED" else "RELEASED"
 
     # What people do.
 
@@ -156,15 +198,19 @@ class Histories(RuleBasedStateMachine):
     def adjust(self, price: int, fault: str) -> None:
         self.refusal(fault, lambda: self.till.adjust(self.bill_id, an_item(price, quantity=3)))
 
-    @precondition(lambda self: self.bill)
-    @rule(amount=AMOUNTS, rate=some.sampled_from(["0.00", "5.00", "12.34"]), fault=FAULTS)
-    def discount(self, amount: int, rate: str, fault: str) -> None:
-        self.refusal(fault, lambda: self.till.discount(self.bill_id, amount, tax_rate=rate))
+    @precondition(lambda self: self.bill and self.bill.sums.payable)
+    @rule(share=SHARES, rate=some.sampled_from([0, 500, 1_234]), fault=FAULTS)
+    def discount(self, share: str, rate: int, fault: str) -> None:
+        net = some_of(self.sums.payable * 10_000 // (10_000 + rate), share)
+        if self.refusal(fault, lambda: self.till.discount(self.bill_id, net, tax_rate=wire(rate))) is None:
+            assert self.sums.outstanding >= self.sums.reserved
 
-    @precondition(lambda self: self.bill)
-    @rule(amount=AMOUNTS, fault=FAULTS)
-    def write_off(self, amount: int, fault: str) -> None:
-        self.refusal(fault, lambda: self.till.write_off(self.bill_id, amount))
+    @precondition(lambda self: self.bill and self.bill.sums.outstanding > 0)
+    @rule(share=SHARES, fault=FAULTS)
+    def write_off(self, share: str, fault: str) -> None:
+        amount = some_of(self.sums.payable, share)
+        if self.refusal(fault, lambda: self.till.write_off(self.bill_id, amount)) is None:
+            assert self.sums.outstanding >= self.sums.reserved
 
     @precondition(lambda self: self.bill and self.bill.sums.paid == 0)
     @rule(fault=FAULTS, sure=some.sampled_from([False, False, True]))
@@ -205,13 +251,15 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def what_is_written_never_changes(self) -> None:
-        written = {
-            key: item
-            for key, item in self.till.table.items.items()
-            if key.sk.startswith(("ledger#", "event#", "claim"))
-        }
-        assert {key: written.get(key) for key in self.ledger} == self.ledger
-        self.ledger = written
+        rows = self.till.table.items
+        assert {key: rows.get(key) for key in self.written} == self.written
+        self.written = {key: row for key, row in rows.items() if key.sk.startswith(("ledger#", "event#", "claim"))}
+
+    @invariant()
+    def no_older_word_on_the_visit_is_taken(self) -> None:
+        if (bill := self.bill) is not None:
+            assert self.newest_heard <= bill.appointment_version <= self.visit.version
+            self.newest_heard = bill.appointment_version
 
     @invariant()
     def every_version_is_told_and_every_flag_has_its_exception(self) -> None:
@@ -224,29 +272,24 @@ class Histories(RuleBasedStateMachine):
     def teardown(self) -> None:
         """However it went: once all money has come or not, and people have looked, the bill is as the visit is."""
         try:
-            self.comes_to_an_end()
+            if self.words:
+                self.comes_to_an_end()
         finally:
             self.no_waiting.stop()
 
     def comes_to_an_end(self) -> None:
-        if not self.words:
+        for name in self.reserved:
+            self.release(name, "")
+        self.looks_at_the_work_list("", "resolve")
+        self.settle(0, "")
+        if self.bill is None or self.unexpected or not self.visit.outcome:
             return
-        for name, money in self.moving.items():
-            if money.state == "RESERVED":
-                self.till.release(money.amount, name, kind=kind_of(name))
-        for exception in self.till.exceptions():
-            self.till.resolve(exception.exception_id)
-        decision = self.till.settle(self.visit)
-        assert decision.outcome == ("settled" if self.visit.outcome else "superseded")
-        bill = self.bill
-        if bill is None or self.unexpected or not self.visit.outcome:
-            return
-        assert bill.settlement is not None
-        assert bill.settlement.outcome is self.visit.outcome
-        if credit := bill.sums.credit:
+        assert self.bill.settlement is not None
+        assert self.bill.settlement.outcome is self.visit.outcome
+        if credit := self.sums.credit:
             self.till.refund(credit, "the last")
-        assert self.till.bill.sums.credit == 0
-        assert self.till.bill.sums.outstanding >= 0
+        assert self.sums.credit == 0
+        assert self.sums.outstanding >= 0
 
     # How the test gets there.
 
@@ -263,15 +306,20 @@ class Histories(RuleBasedStateMachine):
         stored = self.till.bills.load(self.bill_id)
         return stored.state if stored else None
 
+    @property
+    def sums(self) -> Sums:
+        return self.till.bill.sums
+
+    @property
+    def reserved(self) -> list[str]:
+        return sorted(name for name, money in self.moving.items() if money.state == "RESERVED")
+
     def word(self, age: int) -> Visit:
         return self.words[max(0, len(self.words) - 1 - age)]
 
-    def changes(self, status: str, **told: Any) -> None:
+    def changes(self, status: str, **told: object) -> None:
         fields = {"version": self.visit.version + 1, "status": status, **told}
-        self.says(a_visit(**self.visit.model_dump(mode="json") | fields))
-
-    def says(self, visit: Visit) -> None:
-        self.words.append(visit)
+        self.words.append(a_visit(**self.visit.model_dump(mode="json") | fields))
 
     def total(self, kind: str, state: str) -> int:
         return sum(one.amount for name, one in self.moving.items() if kind_of(name) == kind and one.state == state)
@@ -301,6 +349,12 @@ class Histories(RuleBasedStateMachine):
         assert bill.sums.written_off == 0
 
 
+def some_of(most: int, share: str) -> int:
+    """At least one minor unit."""
+    parts = {"all": most, "half": most // 2, "odd": most // 3, "one": 1, "more": most + 1}
+    return max(1, parts[share])
+
+
 def kind_of(name: str) -> str:
     return name.partition("-")[0].upper()
 
@@ -328,4 +382,4 @@ def status_of(sums: Sums) -> BillStatus:
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestHistories.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
