@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
     from botocore.config import Config
 
-SOURCES = ("template.yaml", "gateway.yaml", "samconfig.toml", "tools/artefact.py")
-SOURCES += ("requirements/layer.lock", "requirements/documents.lock")
+SOURCES = (
+    *("template.yaml", "gateway.yaml", "samconfig.toml", "tools/artefact.py"),
+    *("requirements/layer.lock", "requirements/documents.lock"),
+)
 SOURCE_TREES = ("functions", "layers", "statemachines")
 # A rolled back stack keeps `sam deploy` waiting for an hour on LocalStack.
 SAM_SECONDS = 300

@@ -26,7 +26,7 @@ from billing.rules import (
 from billing.statements import Statement, StatementTooLong
 from hms.api import Api, Request, Response, answer
 from hms.call import Outcome
-from hms.errors import InvalidTransition, StaleVersion
+from hms.errors import InvalidTransition, NotAcceptable, StaleVersion
 from hms.gate import gate
 from hms.pages import PageParams
 from hms.policy import Policy
@@ -176,7 +176,7 @@ def get_patient_statement(request: Request, params: StatementParams) -> Response
     summary="A patient's statement of account, to be printed",
     query=StatementParams,
     media_type="application/pdf",
-    problems=(PatientNotFound, StatementTooLong),
+    problems=(PatientNotFound, StatementTooLong, NotAcceptable),
 )
 def print_patient_statement(request: Request, params: StatementParams) -> Response:
     """Send `Accept: application/pdf`: the gateway gives out bytes only to who asks for them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from billing.ledger import Posted
-from billing.model import BillFlagged, BillingException, ExceptionKind, ExceptionRaised, ExceptionResolved
+from billing.model import BillingException, BillSettlementRetried, ExceptionKind, ExceptionRaised, ExceptionResolved
 from billing.rules import ExceptionNotFound
 from hms.call import Outcome, decided
 from hms.errors import InvalidTransition
@@ -75,12 +75,12 @@ def read(exception_id: str, call: Call, bills: Bills) -> BillingException:
 
 
 def resolve(exception_id: str, command: ResolveException, call: Call, bills: Bills) -> Outcome[BillingException]:
-    """A person says what they did about it; events may settle the bill again."""
+    """A person says what they did about it. A flagged bill stays so: what they paid back is not refunded again."""
     return _resolved(exception_id, command.resolution, call, bills)
 
 
 def retry(exception_id: str, call: Call, bills: Bills) -> Outcome[Rerun]:
-    """Resolved by trying again: the bill may be settled, and whoever asked for this runs the flow.
+    """Resolved by trying again: the bill may be settled. Its event starts the flow, if whoever asked does not wait.
 
     Raises `InvalidTransition` where nothing can be tried again.
     """
@@ -101,20 +101,21 @@ def _resolved(exception_id: str, resolution: str | None, call: Call, bills: Bill
         _check_open(stored.state, retried=resolution is None)
         after = _closed(stored.state, resolution or "Tried again", call)
         closing = bills.excepted(stored, after, ExceptionResolved.of(after), call)
-        _commit(exception_id, after.bill_id, closing, call, bills)
+        bill = bills.load(after.bill_id) if resolution is None else None
+        if bill and bill.state.flagged == exception_id:
+            _let_go(bill, exception_id, closing, call, bills)
+        else:
+            bills.table.commit(closing)
         return Outcome(after)
 
     return decided(attempt)
 
 
-def _commit(exception_id: str, bill_id: str, closing: list[Change], call: Call, bills: Bills) -> None:
+def _let_go(bill: Stored[Bill], exception_id: str, closing: list[Change], call: Call, bills: Bills) -> None:
     """The bill that waits for this exception waits no more, in the same transaction."""
-    bill = bills.load(bill_id)
-    if bill is None or bill.state.flagged != exception_id:
-        bills.table.commit(closing)
-        return
     posted = Posted.over(bill.state, call.now).but(flagged=None, attempt=bill.state.attempt + 1)
-    bills.save(bill, posted, BillFlagged.of(posted.bill, exception_id=None), call, *closing)
+    fact = BillSettlementRetried.of(posted.bill, exception_id=exception_id)
+    bills.save(bill, posted, fact, call, *closing)
 
 
 def _closed(exception: BillingException, resolution: str, call: Call) -> BillingException:

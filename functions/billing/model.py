@@ -400,11 +400,19 @@ class BillReopened(BillFact):
 
 
 class BillFlagged(BillFact):
-    """It is not settled again until a person has looked at the exception; without one, somebody has."""
+    """No event settles it again: a person has to look at the exception."""
 
     type: ClassVar[str] = "billing.flagged.v1"
     model_config = _example(version=4, exception_id="8f1e6d80-5f0a-8c39-9d54-3b1c2a4f5e90")
-    exception_id: str | None
+    exception_id: str
+
+
+class BillSettlementRetried(BillFact):
+    """A person wants it settled again after all."""
+
+    type: ClassVar[str] = "billing.settlement_retried.v1"
+    model_config = _example(version=5, exception_id="8f1e6d80-5f0a-8c39-9d54-3b1c2a4f5e90")
+    exception_id: str
 
 
 class BillAdjusted(BillFact):
@@ -506,6 +514,7 @@ FACTS: tuple[type[Fact], ...] = (
     BillVoided,
     BillReopened,
     BillFlagged,
+    BillSettlementRetried,
     BillAdjusted,
     BillReserved,
     BillReleased,

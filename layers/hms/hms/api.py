@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from hms import clock, ids, seam, telemetry
 from hms.auth import ANONYMOUS
 from hms.call import Call, Outcome
-from hms.errors import Busy, FieldError, NotFound, Problem
+from hms.errors import Busy, FieldError, NotAcceptable, NotFound, Problem
 from hms.request import identity_of, path_of, payload_of, token_of, version_of
 from hms.rows import Contention
 
@@ -250,6 +250,7 @@ def _proxied(response: Response, headers: Mapping[str, str], correlation_id: str
     if isinstance(body, BaseModel):
         body = body.model_dump_json()
     elif isinstance(body, bytes):
+        _check_accepted(response.media_type, headers)
         body = base64.b64encode(body).decode()
     out = {
         "Content-Type": response.media_type,
@@ -259,6 +260,12 @@ def _proxied(response: Response, headers: Mapping[str, str], correlation_id: str
         **response.headers,
     }
     return {"statusCode": response.status, "headers": out, "body": body or "", "isBase64Encoded": binary}
+
+
+def _check_accepted(media_type: str, headers: Mapping[str, str]) -> None:
+    """A gateway gives out bytes to who asks for their type in the first place, and base64 to everybody else."""
+    if headers.get("accept", "").partition(",")[0].partition(";")[0].strip().lower() != media_type:
+        raise NotAcceptable(f"Send Accept: {media_type}")
 
 
 def _unless_known(proxied: dict[str, Any], event: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:

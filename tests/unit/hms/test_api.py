@@ -199,8 +199,8 @@ def test_bytes_travel_to_the_gateway_in_base64_and_words_as_they_are() -> None:
     def print_thing(request: Request) -> Response:
         return Response(body=answers[request.path["form"]], headers={"ETag": '"1"'}, media_type="application/pdf")
 
-    def printed(form: str, **headers: str) -> tuple[str, bool]:
-        asked = event("GET", "/v1/things/{form}", path={"form": form}, headers=headers)
+    def printed(form: str, accept: str = "application/pdf", **headers: str) -> tuple[str, bool]:
+        asked = event("GET", "/v1/things/{form}", path={"form": form}, headers=headers | {"Accept": accept})
         proxied = app.handler(asked)
         return proxied["body"], proxied["isBase64Encoded"]
 
@@ -209,6 +209,10 @@ def test_bytes_travel_to_the_gateway_in_base64_and_words_as_they_are() -> None:
     assert printed("words") == ("%PDF", False)
     assert printed("nothing") == ("", False)
     assert printed("bytes", **{"If-None-Match": '"1"'}) == ("", False)
+    assert printed("bytes", "Application/PDF; q=1, */*") == ("JVBERv8=", True)
+    for accept in ("", "*/*", "text/html, application/pdf"):
+        assert "NOT_ACCEPTABLE" in printed("bytes", accept)[0]
+        assert printed("words", accept) == ("%PDF", False)
 
 
 def test_an_answer_that_cannot_be_written_is_a_fault_and_not_a_crash() -> None:
