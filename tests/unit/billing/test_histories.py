@@ -218,7 +218,7 @@ class Histories(RuleBasedStateMachine):
         if sure:
             self.refusal(fault, lambda: self.till.void(self.bill_id))
 
-    @rule(fault=FAULTS, word=some.sampled_from(["retry", "resolve"]))
+    @rule(fault=FAULTS, word=some.sampled_from(["retry", "retry", "resolve"]))
     def looks_at_the_work_list(self, fault: str, word: str) -> None:
         for exception in self.till.exceptions():
             self.refusal(fault, lambda: getattr(self.till, word)(exception.exception_id))  # noqa: B023  (run at once)
@@ -266,11 +266,16 @@ class Histories(RuleBasedStateMachine):
         if (bill := self.bill) is None:
             return
         assert len(self.till.events()) == bill.version
-        waiting = {one.exception_id for one in self.till.exceptions()}
-        assert bill.flagged is None or bill.flagged in waiting
+        raised = {
+            one.exception_id: one.resolution for one in (*self.till.exceptions(), *self.till.exceptions("RESOLVED"))
+        }
+        assert bill.flagged is None or raised[bill.flagged] != "Tried again"
 
     def teardown(self) -> None:
-        """However it went: once all money has come or not, and people have looked, the bill is as the visit is."""
+        """However it went: once all money has come or not, and all was tried again, the bill is as the visit is.
+
+        Unless a person has put it right by hand: then it stays as it is.
+        """
         try:
             if self.words:
                 self.comes_to_an_end()
@@ -280,9 +285,9 @@ class Histories(RuleBasedStateMachine):
     def comes_to_an_end(self) -> None:
         for name in self.reserved:
             self.release(name, "")
-        self.looks_at_the_work_list("", "resolve")
+        self.looks_at_the_work_list("", "retry")
         self.settle(0, "")
-        if self.bill is None or self.unexpected or not self.visit.outcome:
+        if self.bill is None or self.bill.flagged or self.unexpected or not self.visit.outcome:
             return
         assert self.bill.settlement is not None
         assert self.bill.settlement.outcome is self.visit.outcome
