@@ -24,6 +24,7 @@ STARTED_BY = {
         "appointments.cancelled.v1",
         "appointments.no_show.v1",
         "appointments.reinstated.v1",
+        "billing.settlement_retried.v1",
     ),
 }
 # Who else starts one, and waits for it.

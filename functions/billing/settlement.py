@@ -113,13 +113,13 @@ def _made(number: str, visit: Visit, call: Call, bills: Bills) -> Decision:
 
 def _settled(stored: Stored[Bill], visit: Visit, call: Call, bills: Bills) -> Decision:
     bill = stored.state
-    if bill.flagged:
+    if bill.flagged and visit.version <= bill.appointment_version:
         return Decision("flagged", bill)
     if bill.historical or visit.version < bill.appointment_version or _outcome(bill) is visit.outcome:
         return Decision("settled" if bill.settlement else "superseded", bill)
     if bill.sums.reserved or bill.sums.refund_reserved:
         raise Reserved
-    posted = terms.restored(Posted.over(bill, call.now))
+    posted = terms.restored(Posted.over(bill, call.now).but(flagged=None))
     if visit.outcome is None:
         posted = terms.moved(posted, visit, clinic())
         bills.save(stored, posted, BillReopened.of(posted.bill), call)

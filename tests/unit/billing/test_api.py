@@ -255,8 +255,9 @@ def test_patients_see_their_own_bills_ledgers_and_statements_only(gate: Gate) ->
         assert fetched(resource, path={"bill_id": theirs}).status == 403
         assert fetched(resource, path={"bill_id": NOBODY}).status == 403
     for resource in (STATEMENT, f"{STATEMENT}.pdf"):
-        assert fetched(resource, path={"patient_id": PATIENT}).status == 200
-        assert fetched(resource, path={"patient_id": OTHER_PATIENT}).status == 403
+        asked = {"headers": {"Accept": "application/pdf"}}
+        assert fetched(resource, path={"patient_id": PATIENT}, **asked).status == 200
+        assert fetched(resource, path={"patient_id": OTHER_PATIENT}, **asked).status == 403
 
 
 def test_a_ledger_tells_who_did_what() -> None:

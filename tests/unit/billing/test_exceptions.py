@@ -13,7 +13,7 @@ from billing.model import BillStatus
 from billing.settlement import bill_id_of
 from hms import ids
 from hms.errors import Problem
-from tests.support.billing import VISIT, Till, a_call, a_principal, cancelled, wrong_with
+from tests.support.billing import VISIT, Till, a_call, a_principal, a_visit, an_item, cancelled, wrong_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +112,20 @@ def test_what_a_person_has_put_right_is_not_refunded_by_an_event_that_comes_agai
     )
     assert (till.bill.flagged, till.bill.attempt) == (flagged, 1)
     assert till.settle().outcome == "flagged"
+
+
+def test_a_later_end_of_the_visit_settles_a_flagged_bill(till: Till) -> None:
+    till.open_bill()
+    till.pay(TOTAL)
+    till.adjust(till.bill.bill_id, an_item())
+    till.pay(10_500, "payment-2")
+    till.settle(a_visit("NO_SHOW", 2))
+    till.resolve(till.unsettle().exception_id or "")
+
+    assert till.settle(a_visit("CHECKED_IN", 3)).outcome == "superseded"
+    assert till.settle(a_visit("COMPLETED", 5)).outcome == "settled"
+    assert (till.bill.flagged, till.bill.provisional, till.bill.status) == (None, False, BillStatus.PAID)
+    assert till.settle(a_visit("COMPLETED", 5)).outcome == "settled"
 
 
 @pytest.mark.parametrize(("word", "reads"), [("retry", 2), ("resolve", 1)])

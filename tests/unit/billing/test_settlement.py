@@ -594,15 +594,34 @@ def test_no_settlement_of_a_bill_that_is_not_there_is_undone(till: Till) -> None
         till.unsettle("settlement")
 
 
-@pytest.mark.parametrize("visit", [COMPLETED, cancelled("CLINIC", version=4), REINSTATED])
-def test_a_bill_that_waits_for_a_person_is_not_settled_by_events(till: Till, visit: Visit) -> None:
+def test_a_bill_that_waits_for_a_person_is_not_settled_by_an_event_that_comes_again(till: Till) -> None:
     till.open_bill()
     till.settle(NO_SHOW)
     till.unsettle()
     before = till.bill
 
-    decision = till.settle(visit)
+    decision = till.settle(NO_SHOW)
     till.open_bill(a_visit(version=6, fee=80_000))
 
     assert (decision.outcome, decision.bill) == ("flagged", before)
     assert till.bill == before
+
+
+@pytest.mark.parametrize(
+    ("visit", "outcome", "flagged"),
+    [
+        (COMPLETED, "settled", False),
+        (cancelled("CLINIC", version=4), "settled", False),
+        (REINSTATED, "superseded", True),
+    ],
+)
+def test_what_the_visit_came_to_later_settles_it_whoever_waits(
+    till: Till, visit: Visit, outcome: str, *, flagged: bool
+) -> None:
+    till.open_bill()
+    till.settle(NO_SHOW)
+    exception_id = till.unsettle().exception_id
+
+    assert till.settle(visit).outcome == outcome
+    assert till.bill.flagged == (exception_id if flagged else None)
+    assert len(till.exceptions()) == 1
