@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 UV := .tools/uv/bin/uv
-LOCKS := layer dev ministack sam uv
+LOCKS := layer documents dev ministack sam uv
 PYTEST := $(BIN)/pytest -q
 # An interpreter able to bootstrap uv; a pyenv shim may refuse until the pinned version is installed.
 PYTHON := $(shell for p in python3.13 python3 python3.12 python3.11 /usr/bin/python3; do \

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 _NONE_FAILED: dict[str, list[str]] = {"batchItemFailures": []}
 _OK = {"outcome": "ok"}
+# These are about something that no other sample makes: the right answer is that it is not there.
+_ABSENT = {
+    "billing-api-create_bill": "PATIENT_NOT_FOUND",
+    "insurance-api-add_coverage": "PATIENT_NOT_FOUND",
+    "notifications-api-resend_notification": "NOTIFICATION_NOT_FOUND",
+    "payments-api-make_payment": "BILL_NOT_FOUND",
+}
 
 
 class WrongAnswer(Exception):
@@ -34,14 +41,22 @@ def check(name: str, sample: Sample, answer: Any) -> str:
     """Names a right answer in a few words. Raises WrongAnswer."""
     route = _route(name, sample)
     if route is None:
-        wanted = _OK if name.endswith("-tasks") else _NONE_FAILED
+        wanted = _OK if name.endswith(("-tasks", "-simulator")) else _NONE_FAILED
         _require(answer == wanted, answer)
         return json.dumps(answer)
+    if name in _ABSENT:
+        return _absent(_ABSENT[name], answer)
     _require(isinstance(answer, dict) and answer.get("statusCode") == route.status, answer)
     if name.endswith("-api"):
         _require(json.loads(answer["body"]) == {"domain": name.removesuffix("-api"), "status": "ok"}, answer)
         return f"{route.status} ok"
     return f"{route.status} {_read(route, sample, answer)}"
+
+
+def _absent(code: str, answer: Any) -> str:
+    _require(isinstance(answer, dict) and answer.get("statusCode") == 404, answer)
+    _require(json.loads(answer["body"]).get("code") == code, answer)
+    return f"404 {code}"
 
 
 def _route(name: str, sample: Sample) -> Route | None:

@@ -1,6 +1,6 @@
 """Builds Lambda artefacts: installed for Lambda's platform, stripped, compiled.
 
-    python -m tools.artefact dependencies|kernel|function <artefact directory>
+    python -m tools.artefact dependencies|documents|kernel|function <artefact directory>
 
 Bytecode is `unchecked-hash`: a zip does not keep the times that ordinary bytecode is checked against, and
 stale or missing bytecode doubles a cold start.
@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK = ROOT / "requirements" / "layer.lock"
+LOCKS = ROOT / "requirements"
 KERNEL = ROOT / "layers" / "hms" / "hms"
 CACHE = ROOT / ".tools" / "layers"
 UV = ROOT / ".tools" / "uv" / "bin" / "uv"
 ARCHITECTURE = "x86_64"
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 
-BOTOCORE_SERVICES = {"dynamodb", "kms", "lambda", "ses", "sns", "sqs", "states", "stepfunctions", "sts"}
+BOTOCORE_SERVICES = {"dynamodb", "kms", "lambda", "ses", "sns", "sqs", "ssm", "states", "stepfunctions", "sts"}
 # The model of every function's first client, and the largest: what a function does to its table, nothing else.
 TABLE_OPERATIONS = {
     "BatchGetItem",
@@ -41,22 +41,37 @@ TABLE_OPERATIONS = {
     "TransactWriteItems",
     "UpdateItem",
 }
+# What is left of the largest models, by their `endpointPrefix`.
+KEPT_OPERATIONS = {"dynamodb": TABLE_OPERATIONS, "ssm": {"GetParameter"}}
 UNUSED_DIRECTORIES = {"tests", "test", "__pycache__", "bin", "boto3", "s3transfer"}
 # An address is never looked up, nothing is compiled in Lambda, and our own page shows the API.
 UNUSED_DIRECTORIES |= {"dns", "pycparser", "swagger_ui"}
+# No picture is ever printed.
+UNUSED_DIRECTORIES |= {"PIL", "pillow.libs", "share"}
 UNUSED_SUFFIXES = {".pyi", ".pyc", ".exe", ".c", ".h", ".pxd", ".pyx"}
 UNUSED_FILES = {"examples-1.json", "Makefile"}
 KEPT_METADATA = {"METADATA", "entry_points.txt"}
 
 
 def dependencies(target: Path, architecture: str = ARCHITECTURE) -> None:
-    """The dependency layer, from a cache that follows the lock and this module."""
-    built = CACHE / f"{architecture}-{hashlib.sha256(LOCK.read_bytes() + Path(__file__).read_bytes()).hexdigest()}"
+    """The layer of third-party packages that every function has."""
+    _layer(LOCKS / "layer.lock", target, architecture)
+
+
+def documents(target: Path, architecture: str = ARCHITECTURE) -> None:
+    """The layer of what documents are printed with: only functions that print have it (docs/adr/0031)."""
+    _layer(LOCKS / "documents.lock", target, architecture)
+
+
+def _layer(lock: Path, target: Path, architecture: str) -> None:
+    """From a cache that follows the lock and this module."""
+    built = CACHE / f"{architecture}-{hashlib.sha256(lock.read_bytes() + Path(__file__).read_bytes()).hexdigest()}"
     if not built.exists():
         work = built.with_suffix(f".{os.getpid()}")
-        install(work, architecture)
+        install(work, lock, architecture)
         strip(work)
-        slim(work / "botocore" / "data")
+        if (work / "botocore").exists():
+            slim(work / "botocore" / "data")
         compile_bytecode(work, "/opt/python", optimize=2)
         settle(work, built)
     shutil.copytree(built, target / "python")
@@ -94,10 +109,10 @@ def _copy(source: str, target: str) -> None:
     shutil.copyfile(source, target)
 
 
-def install(target: Path, architecture: str) -> None:
+def install(target: Path, lock: Path, architecture: str) -> None:
     subprocess.run(
         [
-            *(UV, "pip", "install", "--quiet", "--require-hashes", "-r", LOCK, "--target", target),
+            *(UV, "pip", "install", "--quiet", "--require-hashes", "-r", lock, "--target", target),
             *("--python-platform", PLATFORMS[architecture], "--python-version", "3.13"),
             *("--only-binary", ":all:", "--no-compile-bytecode", "--link-mode", "copy"),
         ],
@@ -124,8 +139,8 @@ def slim(data: Path) -> None:
     (data / "endpoints.json").write_text(json.dumps(endpoints, separators=(",", ":")))
     for packed in data.rglob("service-2.json.gz"):
         model = _without_prose(json.loads(gzip.decompress(packed.read_bytes())))
-        if model["metadata"]["endpointPrefix"] == "dynamodb":
-            model = only(TABLE_OPERATIONS, model)
+        if kept := KEPT_OPERATIONS.get(model["metadata"]["endpointPrefix"]):
+            model = only(kept, model)
         packed.with_suffix("").write_text(json.dumps(model, separators=(",", ":")))
         packed.unlink()
 
@@ -206,4 +221,5 @@ def _elf_machine(path: Path) -> int | None:
 
 
 if __name__ == "__main__":
-    {"dependencies": dependencies, "kernel": kernel, "function": function}[sys.argv[1]](Path(sys.argv[2]))
+    builds = {"dependencies": dependencies, "documents": documents, "kernel": kernel, "function": function}
+    builds[sys.argv[1]](Path(sys.argv[2]))

@@ -89,16 +89,11 @@ def contract(fact: type[Fact]) -> dict[str, Any]:
 
 
 def example(fact: type[Fact]) -> Event:
-    """An envelope as it is published."""
+    """An envelope as it is published; its subject is the first id of the fact."""
     schema = _schema(fact)
     data = Examples(schema.get("$defs", {})).of(schema)
-    return told(fact.model_validate_json(json.dumps(data)), _subject(fact, data), data.get("version", 1), _CALL)
-
-
-def _subject(fact: type[Fact], data: dict[str, Any]) -> str:
-    """The id of the aggregate: the one named like the domain, else the first."""
-    found: dict[str, str] = {name: value for name, value in data.items() if name.endswith("_id") and value}
-    return found.get(f"{fact.type.partition('.')[0].removesuffix('s')}_id") or next(iter(found.values()))
+    subject = next(data[name] for name in fact.model_fields if name.endswith("_id"))
+    return told(fact.model_validate_json(json.dumps(data)), subject, data.get("version", 1), _CALL)
 
 
 def example_of(kind: str) -> Event:

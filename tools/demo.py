@@ -1,4 +1,4 @@
-"""The people of the demo hospital. None of them exists."""
+"""The people of the demo hospital, none of whom exists, and what it charges."""
 
 from __future__ import annotations
 
@@ -100,3 +100,39 @@ PATIENTS = (
     Patient("Rajat Kapoor", "male", "1986-02-09", "Chandigarh", "Chandigarh", "hi-IN"),
     Patient("Meenakshi Sundaram", "female", "1945-08-15", "Tiruchirappalli", "Tamil Nadu", "ta-IN"),
 )
+
+
+class Service(NamedTuple):
+    """A service of the charge master; `dearer` are other prices, each with what it holds for."""
+
+    code: str
+    name: str
+    tax_rate: str
+    price: str
+    dearer: tuple[dict[str, str], ...] = ()
+
+    @property
+    def prices(self) -> list[dict[str, str]]:
+        return [{"unit_price": self.price}, *self.dearer]
+
+
+SERVICES = (
+    Service("CBC", "Complete blood count", "5.00", "350.00"),
+    Service("DRESSING", "Dressing, small", "5.00", "180.00"),
+    Service("ECG", "Electrocardiogram", "5.00", "750.00", ({"unit_price": "900.00", "department": "Cardiology"},)),
+    Service("LIPID", "Lipid profile", "5.00", "600.00", ({"unit_price": "480.00", "plan": "Family Optima"},)),
+    Service("PARACETAMOL-10", "Paracetamol 500 mg, 10 tablets", "12.00", "18.50"),
+    Service("XRAY-CHEST", "X-ray, chest", "5.00", "400.00"),
+)
+# Of the first patient, who can log in: the first is paid, the second is not.
+BILLS: tuple[tuple[dict[str, Any], ...], ...] = (
+    ({"code": "ECG"}, {"code": "PARACETAMOL-10", "quantity": 3}),
+    ({"code": "CBC"}, {"code": "LIPID"}),
+)
+CARD = {
+    "payer": {"code": "STAR", "name": "Star Health"},
+    "member_number": "SH-2291-00417",
+    "plan": "Family Optima",
+    "copay_percent": "20.00",
+    "annual_limit": "500000.00",
+}

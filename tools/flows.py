@@ -17,7 +17,22 @@ type State = dict[str, Any]
 FOLDER = ROOT / "statemachines"
 FILE = ROOT / "docs" / "flows.md"
 # The events that start a flow, each by a message to the function `<flow>-starter`.
-STARTED_BY = {"confirm-appointment": ("appointments.booked.v1", "appointments.rescheduled.v1")}
+STARTED_BY = {
+    "confirm-appointment": ("appointments.booked.v1", "appointments.rescheduled.v1"),
+    "settle-appointment": (
+        "appointments.completed.v1",
+        "appointments.cancelled.v1",
+        "appointments.no_show.v1",
+        "appointments.reinstated.v1",
+        "billing.settlement_retried.v1",
+    ),
+}
+# Who else starts one, and waits for it.
+ASKED_BY = {
+    "settle-appointment": "`POST /v1/billing/exceptions/{exception_id}/retry`",
+    "take-payment": "`POST /v1/payments`",
+    "refund-payment": "`POST /v1/refunds` and by the task `refund_bill` of payments",
+}
 
 _HEAD = """# Flows
 
@@ -82,8 +97,7 @@ def render() -> str:
 def _flow(name: str) -> Iterator[str]:
     definition = definitions()[name]
     yield f"## {name}\n\n{definition['Comment']} It ends after {definition['TimeoutSeconds']} s at the latest.\n"
-    if name in STARTED_BY:
-        yield "Started by " + " and ".join(f"`{kind}`" for kind in STARTED_BY[name]) + ".\n"
+    yield from _started(name)
     yield "```mermaid\nstateDiagram-v2"
     yield from _drawn(definition, "  ")
     yield "```\n"
@@ -91,6 +105,17 @@ def _flow(name: str) -> Iterator[str]:
     yield _row("---" for _ in _COLUMNS)
     yield from (_row(_cells(name, state)) for name, state in states(definition))
     yield ""
+
+
+def _started(name: str) -> Iterator[str]:
+    if name in STARTED_BY:
+        yield "Started by " + _and([f"`{kind}`" for kind in STARTED_BY[name]]) + ".\n"
+    if name in ASKED_BY:
+        yield f"Asked for by {ASKED_BY[name]}.\n"
+
+
+def _and(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]])
 
 
 def _drawn(machine: dict[str, Any], indent: str) -> Iterator[str]:
@@ -117,7 +142,11 @@ def _said(choice: dict[str, Any]) -> str:
     if "And" in choice:
         return " and ".join(_said(one) for one in choice["And"])
     subject = choice["Variable"].removeprefix("$.").removesuffix(".outcome").rpartition(".")[2]
-    return f"{subject} {choice['StringEquals']}"
+    return f"{subject} {choice['StringEquals']}" if "StringEquals" in choice else _above(subject, choice)
+
+
+def _above(subject: str, choice: dict[str, Any]) -> str:
+    return f"{subject} above {choice['NumericGreaterThan']}"
 
 
 def _cells(name: str, state: State) -> Iterator[str]:

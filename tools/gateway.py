@@ -18,6 +18,8 @@ _HEADER = "# Written by `make openapi` from the routes of the code.\n"
 _FUNCTION = (
     "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${%sApi.Arn}:live/invocations"
 )
+# What functions answer in base64 and who accepts just that gets as bytes. MiniStack reads it in the template only.
+BINARY = ["application/pdf"]
 _METHODS = ("get", "post", "put", "patch", "delete")
 _REFUSALS = {
     "BAD_REQUEST_BODY": (400, "MALFORMED", "The request could not be read."),
@@ -61,6 +63,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.0.1",
         "info": {"title": "hms", "version": "1"},
         "paths": paths,
+        "x-amazon-apigateway-binary-media-types": BINARY,
         "x-amazon-apigateway-gateway-responses": {kind: _refusal(*said) for kind, said in _REFUSALS.items()},
     }
 

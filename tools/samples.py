@@ -48,6 +48,7 @@ def all_() -> dict[str, Sample]:
             samples[f"{domain}-inbox"] = _queued(domain)
         if _has(domain, "tasks"):
             samples[f"{domain}-tasks"] = {"task": "ping"}
+    samples["payments-simulator"] = {"task": "ping"}
     for flow, kinds in flows.STARTED_BY.items():
         samples[f"{flow}-starter"] = {"Records": [_message(contracts.example_of(kind)) for kind in kinds]}
     return dict(sorted(samples.items())) | {"relay": _streamed()}

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
     from botocore.config import Config
 
-SOURCES = ("template.yaml", "gateway.yaml", "samconfig.toml", "requirements/layer.lock", "tools/artefact.py")
+SOURCES = (
+    *("template.yaml", "gateway.yaml", "samconfig.toml", "tools/artefact.py"),
+    *("requirements/layer.lock", "requirements/documents.lock"),
+)
 SOURCE_TREES = ("functions", "layers", "statemachines")
 # A rolled back stack keeps `sam deploy` waiting for an hour on LocalStack.
 SAM_SECONDS = 300
@@ -140,7 +143,7 @@ class System:
 
     def _deploy(self, template: Path) -> None:
         settings = {"Stage": self.stage, "BasePath": self._base_path, "PartialBatches": self._takes_partial_batches()}
-        settings |= self.parameters
+        settings |= {"PublicUrl": self.base_url, "SimulatorSecret": self.stack} | dict(self.parameters)
         overrides = [f"{name}={value}" for name, value in settings.items()]
         config = ("--config-file", str(ROOT / "samconfig.toml"))
         place = (*config, "--template-file", str(template), "--stack-name", self.stack)

@@ -15,6 +15,7 @@ from hms import clock, ids, telemetry
 from hms.auth import Principal
 from hms.call import Call
 from hms.errors import IdempotencyKeyReused
+from hms.fields import rfc3339
 from hms.policy import Policy
 from hms.store import DynamoTable
 from hms.tasks import Tasks
@@ -34,11 +35,17 @@ handler = tasks.handler
 
 @tasks.task("snapshot")
 def snapshot(payload: Payload) -> Payload:
-    """`{"appointment_id"}` → the visit as the events tell it, read consistently, or `absent`."""
+    """`{"appointment_id"}` → the visit as the events tell it, read consistently, or `absent`.
+
+    With `created_at`, and `cancellation` (`requested_by`, `seconds_before_start`) where it is cancelled, else null.
+    """
     stored = appointments.load(payload["appointment_id"])
     if stored is None:
         return {"outcome": "absent"}
-    return {"outcome": "ok", "snapshot": AppointmentFact.of(stored.state).model_dump(mode="json")}
+    visit = stored.state
+    cancellation = visit.cancellation and visit.cancellation.model_dump(exclude={"reason"}, mode="json")
+    more = {"created_at": rfc3339(visit.created_at), "cancellation": cancellation}
+    return {"outcome": "ok", "snapshot": AppointmentFact.of(visit).model_dump(mode="json") | more}
 
 
 @tasks.task("confirm")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
-from hms.fields import Instant, Zone
-from hms.money import Money, wire
+from hms.fields import CalendarDate, Instant, Zone
+from hms.money import Money, readable
 from notifications.template import BadValue, MissingValue, broader
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 type Filter = Callable[..., str]
+type Day = date
 
 # How many arguments a template gives each.
-ARGUMENTS = {"date": 1, "short_date": 1, "time": 1, "money": 0}
-_THOUSANDS = 3
+ARGUMENTS = {"date": 1, "short_date": 1, "time": 1, "day": 0, "short_day": 0, "money": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class Words:
     day_parts: tuple[tuple[int, str], ...]
     exactly: Mapping[str, str]
 
-    def dated(self, moment: datetime) -> str:
-        weekday, month = self.weekdays[moment.weekday()], self.months[moment.month - 1]
-        return self.date.format(weekday=weekday, day=moment.day, month=month, year=moment.year)
+    def dated(self, day: Day) -> str:
+        weekday, month = self.weekdays[day.weekday()], self.months[day.month - 1]
+        return self.date.format(weekday=weekday, day=day.day, month=month, year=day.year)
 
-    def dated_shortly(self, moment: datetime) -> str:
-        weekday, month = self.short_weekdays[moment.weekday()], self.short_months[moment.month - 1]
-        return self.short_date.format(weekday=weekday, day=moment.day, month=month)
+    def dated_shortly(self, day: Day) -> str:
+        weekday, month = self.short_weekdays[day.weekday()], self.short_months[day.month - 1]
+        return self.short_date.format(weekday=weekday, day=day.day, month=month)
 
     def timed(self, moment: datetime) -> str:
         if exact := self.exactly.get(f"{moment:%H:%M}"):
@@ -65,10 +65,13 @@ def filters(language: str) -> Mapping[str, Filter]:
     A language without words has dates as 2026-11-23 and times as 16:30: plain, but never a wrong word.
     """
     words = _words(language)
+    dated, shortly = (words.dated, words.dated_shortly) if words else (date.isoformat, date.isoformat)
     return {
-        "date": _of_moment(words.dated if words else lambda moment: moment.date().isoformat()),
-        "short_date": _of_moment(words.dated_shortly if words else lambda moment: moment.date().isoformat()),
+        "date": _of_moment(lambda moment: dated(moment.date())),
+        "short_date": _of_moment(lambda moment: shortly(moment.date())),
         "time": _of_moment(words.timed if words else lambda moment: moment.strftime("%H:%M")),
+        "day": _of_day(dated),
+        "short_day": _of_day(shortly),
         "money": _money,
     }
 
@@ -95,6 +98,18 @@ def _of_moment(write: Callable[[datetime], str]) -> Filter:
     return written
 
 
+def _of_day(write: Callable[[Day], str]) -> Filter:
+    def written(value: object, name: str) -> str:
+        if value is None:
+            raise MissingValue(name)
+        try:
+            return write(_adapter(CalendarDate).validate_python(value))
+        except ValidationError:
+            raise BadValue(name, "is not a day such as 2026-11-23") from None
+
+    return written
+
+
 def _local(value: object, zone: object, name: str) -> datetime:
     try:
         place = ZoneInfo(_adapter(Zone).validate_python(zone))
@@ -110,21 +125,10 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _money(value: object, name: str) -> str:
-    """₹1,00,000.00; other currencies as EUR 100,000.00."""
     if value is None:
         raise MissingValue(name)
     try:
         money = Money.model_validate(value)
     except ValidationError:
         raise BadValue(name, "is not an amount of money") from None
-    if money.currency == "INR":
-        return f"₹{_in_lakhs(wire(money.amount))}"
-    return f"{money.currency} {Decimal(wire(money.amount)):,}"
-
-
-def _in_lakhs(amount: str) -> str:
-    """The last three digits, then groups of two."""
-    whole, _, minor = amount.partition(".")
-    head, tail = whole[:-_THOUSANDS], whole[-_THOUSANDS:]
-    groups = [head[max(end - 2, 0) : end] for end in range(len(head), 0, -2)]
-    return ",".join([*reversed(groups), tail]) + f".{minor}"
+    return readable(money.amount, money.currency)

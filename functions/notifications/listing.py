@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hms.errors import FieldError, Forbidden, Invalid
-from hms.pages import opened, sealed
+from hms.pages import opened, sealed, sifted
 from notifications.model import NotificationPage, NotificationView
 from notifications.store import moment
 
 if TYPE_CHECKING:
     from hms.call import Call
+    from hms.pages import Reading
     from notifications.model import Notification
     from notifications.query import ListNotifications
     from notifications.store import Notifications
 
-# A filter may leave little of what is read. Reading on stops after so many reads, and the cursor goes on.
 _A_READ = 100
-_MOST_READS = 10
 
 
 def listed(asked: ListNotifications, call: Call, notifications: Notifications) -> NotificationPage:
@@ -26,23 +25,16 @@ def listed(asked: ListNotifications, call: Call, notifications: Notifications) -
     if asked.about and patient_id is None:
         return _page([], None, call)
     span, day = asked.span, asked.day or call.now.date()
-    kept: list[Notification] = []
-    after = _position(asked.cursor)
-    for _ in range(_MOST_READS):
+
+    def read(after: str | None) -> Reading[Notification]:
         if patient_id:
             found = notifications.of_recipient(patient_id, span, _A_READ, after)
         else:
             found = notifications.of_day(day, _A_READ, after)
-        for item in found.items:
-            read = notifications.read(item)
-            if read and asked.takes(read.state):
-                if len(kept) == asked.limit:
-                    return _page(kept, after, call)
-                kept.append(read.state)
-            after = moment(item)
-        if found.last is None:
-            return _page(kept, None, call)
-    return _page(kept, after, call)
+        states = [(moment(item), stored.state) for item in found.items if (stored := notifications.read(item))]
+        return states, found.last
+
+    return _page(*sifted(read, asked.takes, asked.limit, _position(asked.cursor)), call)
 
 
 def _patient_id(asked: ListNotifications, call: Call, notifications: Notifications) -> str | None:

@@ -15,7 +15,7 @@ from hms.fields import Line, Text
 from notifications.allowed import KNOWN, LONGEST, PRINTED, checked, guarded, names
 from notifications.filters import filters
 from notifications.model import Channel
-from notifications.segments import segmented
+from notifications.segments import segmented, thrifty
 from notifications.template import BadTemplate, BadValue, MissingValue, Unrenderable
 
 if TYPE_CHECKING:
@@ -64,9 +64,14 @@ def _parts(template: Template) -> Iterator[tuple[str, str]]:
 def _written(field: str, source: str, template: Template, values: Mapping[str, Any]) -> str:
     with _told_of(field):
         text = _fit(field, _joined(field, _compiled(source, template.language).generate(values)).strip())
-        if template.channel is Channel.SMS and segmented(text).segments > _MOST_SEGMENTS:
-            raise BadValue(field, f"takes more than {_MOST_SEGMENTS} segments")
-        return text
+        return _as_sms(field, text) if template.channel is Channel.SMS else text
+
+
+def _as_sms(field: str, text: str) -> str:
+    spelt = thrifty(text)
+    if segmented(spelt).segments > _MOST_SEGMENTS:
+        raise BadValue(field, f"takes more than {_MOST_SEGMENTS} segments")
+    return spelt
 
 
 def _joined(field: str, pieces: Iterable[str]) -> str:

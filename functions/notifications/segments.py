@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +16,7 @@ _BASIC = frozenset(
 )
 _EXTENDED = frozenset("^{}\\[~]|€")
 _BASIC_PLANE = 0xFFFF
+_RUPEES = re.compile(r"₹(?=\d)")
 _GSM_ONE, _GSM_PART = 160, 153
 _UCS_ONE, _UCS_PART = 70, 67
 
@@ -35,6 +37,12 @@ def segmented(text: str) -> Segments:
         return Segments(encoding="GSM-7", characters=sum(widths), segments=_count(widths, _GSM_ONE, _GSM_PART))
     widths = [2 if ord(letter) > _BASIC_PLANE else 1 for letter in text]
     return Segments(encoding="UCS-2", characters=sum(widths), segments=_count(widths, _UCS_ONE, _UCS_PART))
+
+
+def thrifty(text: str) -> str:
+    """`Rs 500.00` for `₹500.00` where the sign is all that keeps a text out of GSM-7, of 160 letters, not 70."""
+    spelt = _RUPEES.sub("Rs ", text)
+    return spelt if segmented(spelt).encoding == "GSM-7" else text
 
 
 def _count(widths: Sequence[int], one: int, part: int) -> int:

@@ -121,5 +121,5 @@ def test_an_event_republished_has_the_same_id() -> None:
 
 
 def test_an_event_that_nobody_publishes_has_no_example() -> None:
-    with pytest.raises(ValueError, match=r"no domain publishes billing\.issued\.v1"):
-        contracts.example_of("billing.issued.v1")
+    with pytest.raises(ValueError, match=r"no domain publishes wards\.opened\.v1"):
+        contracts.example_of("wards.opened.v1")

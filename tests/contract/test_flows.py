@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cfnlint.api import lint
 
+from hms import executions
 from tests.support.template import of_type, statements
 from tools import contracts, flows
 from tools.paths import DOMAINS
@@ -39,9 +40,14 @@ TRANSIENT = {
     "Runtime.HandlerError",
 }
 LONGEST_SECONDS = 60
-# What is put into a task or carried on: ids, and answers that are data.
+# API Gateway answers by itself then.
+GATEWAY_SECONDS = 29
+# Somebody waits for these over HTTP: what they do not know in time is pending, and a sweep decides it.
+WAITED_FOR = sorted(set(DEFINITIONS) - set(flows.STARTED_BY))
+# What is put into a task or carried on: ids and amounts, and answers that are data.
 HARMLESS = re.compile(
-    r"\$\.(\w+_id|version|department|problem(\.detail)?|verified\.\w+\.(outcome|problem)|\w+\.outcome)"
+    r"\$\.(\w+_id|version|department|amount|currency|method|problem(\.(code|detail))?|charge|answer"
+    r"|verified\.\w+\.(outcome|problem)|bill\.(bill_id|settlement|credit|currency)|\w+\.(outcome|problem|gateway_id))"
 )
 
 
@@ -128,11 +134,49 @@ def test_a_task_is_timed_tried_again_and_caught(name: str, state: State) -> None
     (retrier,), (catcher,) = state["Retry"], state["Catch"]
 
     assert 0 < state["TimeoutSeconds"] < LONGEST_SECONDS
-    assert set(retrier["ErrorEquals"]) == TRANSIENT
+    assert set(retrier["ErrorEquals"]) | {"States.Timeout"} == TRANSIENT
     assert (retrier["BackoffRate"], retrier["JitterStrategy"]) == (2, "FULL")
     assert 0 < retrier["MaxAttempts"] <= 3
     assert catcher["ErrorEquals"] == ["States.ALL"]
     assert catcher["ResultPath"] == "$.fault"
+
+
+@pytest.mark.parametrize("flow", flows.STARTED_BY)
+def test_a_try_that_took_too_long_is_tried_again_where_nobody_waits(flow: str) -> None:
+    tasks = [state for _, state in flows.states(DEFINITIONS[flow]) if state["Type"] == "Task"]
+
+    assert all("States.Timeout" in state["Retry"][0]["ErrorEquals"] for state in tasks)
+
+
+@pytest.mark.parametrize("flow", WAITED_FOR)
+def test_what_somebody_waits_for_is_decided_in_time_or_pending(flow: str) -> None:
+    """A try that fails is repeated once, one that is late is not: who is late now is late again."""
+    states = DEFINITIONS[flow]["States"]
+    tasks = [state for state in states.values() if state["Type"] == "Task"]
+
+    assert _longest(DEFINITIONS[flow]["StartAt"], states) <= DEFINITIONS[flow]["TimeoutSeconds"] <= 20
+    assert all(state["Retry"][0]["MaxAttempts"] == 1 for state in tasks)
+    assert not any("States.Timeout" in state["Retry"][0]["ErrorEquals"] for state in tasks)
+    assert {state["Catch"][0]["Next"] for state in tasks} == {"Pending"}
+    assert "Fail" not in {state["Type"] for state in states.values()}
+
+
+def _longest(name: str, states: dict[str, State]) -> int:
+    """The seconds until the end, each task answering at its last moment after one try that failed at once."""
+    state = states[name]
+    own = state["TimeoutSeconds"] + state["Retry"][0]["IntervalSeconds"] if state["Type"] == "Task" else 0
+    ahead = [step.target for step in flows.steps(name, state) if step.target]
+    return own + max((_longest(target, states) for target in ahead), default=0)
+
+
+def test_who_waits_for_a_flow_waits_longer_than_it_works() -> None:
+    functions = of_type("AWS::Lambda::Function")
+    refunding = dict(flows.states(DEFINITIONS["settle-appointment"]))["RefundBill"]["TimeoutSeconds"]
+
+    for flow in WAITED_FOR:
+        seconds = DEFINITIONS[flow]["TimeoutSeconds"] + executions._MARGIN_SECONDS
+        assert seconds < functions["PaymentsApi"]["Timeout"] < GATEWAY_SECONDS
+        assert seconds < refunding < functions["PaymentsTasks"]["Timeout"]
 
 
 @pytest.mark.parametrize(("name", "state"), TASKS)
@@ -210,8 +254,9 @@ def test_the_starter_waits_longer_than_the_machine_works_and_takes_one_event_at_
         if mapping["FunctionName"] == {"Ref": f"{name}Starter"}
     ]
 
-    client = import_module("hms.flows")
-    assert DEFINITIONS[flow]["TimeoutSeconds"] < client._ANSWER_SECONDS < function["Timeout"]
+    starter = import_module("hms.flows")
+    assert DEFINITIONS[flow]["TimeoutSeconds"] == starter.LONGEST_SECONDS
+    assert function["Timeout"] > starter.LONGEST_SECONDS + executions._MARGIN_SECONDS
     assert batch == 1
 
 

@@ -7,8 +7,9 @@ import yaml
 
 from hms.api import PUBLIC, Response, Route
 from tests.support.http import sent
+from tests.support.template import template
 from tools import gateway
-from tools.routes import Operation, RouteError, apis, check
+from tools.routes import Operation, RouteError, apis, check, operations
 
 
 def _operation(domain: str, method: str, path: str, name: str) -> Operation:
@@ -30,6 +31,14 @@ def test_every_method_is_explicit_and_goes_to_the_live_version_of_its_domain() -
             assert method in {"get", "post", "put", "patch", "delete"}, path
             assert integration["uri"]["Fn::Sub"].endswith("Api.Arn}:live/invocations")
             assert integration["httpMethod"] == "POST"
+
+
+def test_what_is_answered_as_bytes_is_said_in_both_places() -> None:
+    """SAM writes what the template says over what the generated file says; MiniStack reads the former only."""
+    assert gateway.document()["x-amazon-apigateway-binary-media-types"] == gateway.BINARY
+    assert template()["Resources"]["Gateway"]["Properties"]["BinaryMediaTypes"] == gateway.BINARY
+    answered = {one.route.media_type for one in operations()}
+    assert {kind for kind in answered if kind.startswith("application/")} <= {"application/json", *gateway.BINARY}
 
 
 def test_what_no_route_serves_is_told_by_a_function() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hms import flows, relay
+from hms import executions, flows, relay
 from tests.support.machine import SUCCEEDED, Machine
 from tests.support.template import of_type
 from tools import samples
@@ -47,9 +47,9 @@ def test_an_api_function_takes_its_sample(name: str) -> None:
     assert json.loads(answer["body"]) == {"domain": domain, "status": "ok"}
 
 
-@pytest.mark.parametrize("name", _named("tasks"))
-def test_a_tasks_function_takes_its_sample(name: str) -> None:
-    assert import_module(f"{name.removesuffix('-tasks')}.tasks").handler(SAMPLES[name]) == {"outcome": "ok"}
+@pytest.mark.parametrize("name", [*_named("tasks"), *_named("simulator")])
+def test_a_function_that_answers_tasks_takes_its_sample(name: str) -> None:
+    assert import_module(name.replace("-", ".")).handler(SAMPLES[name]) == {"outcome": "ok"}
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLES if name.endswith("-starter")])
@@ -57,7 +57,7 @@ def test_a_starter_takes_its_sample(name: str, monkeypatch: pytest.MonkeyPatch) 
     function = of_type("AWS::Lambda::Function")["".join(map(str.title, name.split("-")))]
     monkeypatch.setenv("INPUT_FIELDS", function["Environment"]["Variables"]["INPUT_FIELDS"])
     monkeypatch.setenv("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:000000000000:stateMachine:flow")
-    monkeypatch.setattr(flows, "_states", lambda: Machine(SUCCEEDED))
+    monkeypatch.setattr(executions, "_states", lambda _: Machine(SUCCEEDED))
 
     assert flows.handler(SAMPLES[name]) == {"batchItemFailures": []}
 

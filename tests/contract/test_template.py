@@ -14,7 +14,7 @@ from tools.paths import DOMAINS, ROOT
 
 MAX_RESOURCES = 500
 # docs/adr/0015: room for twenty domains of average size; one may have more than its share, for a reason given there.
-HOUSE = 40
+HOUSE = 60
 MAX_RESOURCES_OF_AN_AVERAGE_DOMAIN = (MAX_RESOURCES - HOUSE) // 20
 MAX_RESOURCES_OF_A_DOMAIN = 24
 MORE_RESOURCES = {"appointments": 3, "notifications": 12}
@@ -41,7 +41,11 @@ OF_NO_RESOURCE = {
 }
 FUNCTIONS = sorted(of_type("AWS::Lambda::Function"))
 TABLES = sorted(of_type("AWS::DynamoDB::Table"))
+# It stands for somebody else's house: the system has nothing to tell of it.
+WITHOUT_OUTBOX = {"PaymentsSimulatorTable"}
 QUEUES = sorted(of_type("AWS::SQS::Queue"))
+FLOWS = {machine["StateMachineName"]["Fn::Sub"] for machine in of_type("AWS::StepFunctions::StateMachine").values()}
+SIMULATORS = {"PAYMENTS_SIMULATOR"}
 MAPPINGS = sorted(of_type("AWS::Lambda::EventSourceMapping"))
 
 
@@ -101,11 +105,19 @@ def test_a_functions_settings_are_texts(name: str) -> None:
 
 def test_only_the_parameter_brings_the_test_layer() -> None:
     for function in of_type("AWS::Lambda::Function").values():
-        own, third_party, testing = function["Layers"]
+        own, third_party, testing, *_ = function["Layers"]
         assert testing == {"Fn::If": ["HasTestLayer", {"Ref": "TestLayerArn"}, {"Ref": "AWS::NoValue"}]}
         assert own["Ref"].startswith("Hms")
         assert third_party["Ref"].startswith("Dependencies")
     assert template()["Parameters"]["TestLayerArn"]["Default"] == ""
+
+
+def test_only_who_prints_documents_has_what_they_are_printed_with() -> None:
+    more = {name: one["Layers"][3:] for name, one in of_type("AWS::Lambda::Function").items() if one["Layers"][3:]}
+
+    assert list(more) == ["BillingApi"]
+    [[layer]] = more.values()
+    assert layer["Ref"].startswith("Documents")
 
 
 def test_production_refuses_the_test_layer() -> None:
@@ -115,11 +127,42 @@ def test_production_refuses_the_test_layer() -> None:
     assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "TestLayerArn"}, ""]}
 
 
+def test_production_refuses_a_gateway_that_moves_no_money() -> None:
+    rule = template()["Rules"]["ProductionMovesMoney"]
+
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Production"}, "true"]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "PaymentGateway"}, "stripe"]}
+    assert template()["Parameters"]["PaymentGateway"]["AllowedValues"] == ["simulator", "stripe"]
+
+
+def test_the_simulator_is_there_only_where_it_is_asked_for_and_has_a_secret() -> None:
+    simulator = {name: one for name, one in expanded().items() if name.startswith("PaymentsSimulator")}
+    rule = template()["Rules"]["SimulatorHasASecret"]
+
+    assert {one["Condition"] for one in simulator.values()} == {"UsesSimulator"}
+    assert {one["Type"] for one in simulator.values()} >= {"AWS::Lambda::Function", "AWS::DynamoDB::Table"}
+    assert template()["Conditions"]["UsesSimulator"] == rule["RuleCondition"]
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "SimulatorSecret"}, ""]}]}
+    assert template()["Parameters"]["SimulatorSecret"]["NoEcho"] is True
+
+
+def test_only_payments_reads_the_keys_of_its_gateway_and_each_function_those_it_needs() -> None:
+    read = {role: listed(one["Resource"]) for role, one in statements() if one["Action"] == "ssm:GetParameter"}
+    parameter = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+
+    assert set(read) == {"PaymentsApiRole", "PaymentsTasksRole"}
+    for role, allowed in read.items():
+        variables = of_type("AWS::Lambda::Function")[role.removesuffix("Role")]["Environment"]["Variables"]
+        names = [value["Fn::Sub"] for name, value in variables.items() if name.endswith("_PARAMETER")]
+        assert allowed == [{"Fn::Sub": f"{parameter}{name}"} for name in names]
+        assert all(name.startswith("/${AWS::StackName}/stripe/") for name in names)
+
+
 def test_the_production_configuration_is_protected_and_has_no_test_layer() -> None:
     config = tomllib.loads((ROOT / "samconfig.toml").read_text())
 
     overrides = config["prod"]["deploy"]["parameters"]["parameter_overrides"].split()
-    assert "Production=true" in overrides
+    assert {"Production=true", "PaymentGateway=stripe"} <= set(overrides)
     assert not [override for override in overrides if override.startswith("TestLayerArn")]
     assert config["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
 
@@ -181,7 +224,7 @@ def test_a_table_is_encrypted_restorable_and_protected_in_production(name: str) 
     assert table["UpdateReplacePolicy"] == "Retain"
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", [table for table in TABLES if table not in WITHOUT_OUTBOX])
 def test_every_tables_outbox_is_relayed(name: str) -> None:
     streams = [mapping["EventSourceArn"] for mapping in of_type("AWS::Lambda::EventSourceMapping").values()]
 
@@ -400,3 +443,30 @@ def test_a_function_asks_only_owners_that_exist() -> None:
 
     assert asked
     assert set(asked) <= names
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_ask_just_the_functions_that_its_settings_name(name: str) -> None:
+    variables = of_type("AWS::Lambda::Function")[name]["Environment"]["Variables"]
+    named = [value["Fn::Sub"] for key, value in variables.items() if key.endswith("_TASKS") or key in SIMULATORS]
+    arn = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:"
+
+    assert _allowed(name, "lambda:InvokeFunction") == {f"{arn}{one}" for one in named}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_start_just_the_flows_that_its_settings_name_and_finds_them_on_emulators(name: str) -> None:
+    """By its name: a reference would turn in a circle, since flows ask functions."""
+    variables = of_type("AWS::Lambda::Function")[name]["Environment"]["Variables"]
+    named = [value for key, value in variables.items() if key.endswith("_ARN") and key != "TOPIC_ARN"]
+    by_name = {value["Fn::Sub"] for value in named if "Fn::Sub" in value}
+
+    assert _allowed(name, "states:StartSyncExecution") == (by_name or {value["Ref"] for value in named})
+    assert {one.partition(":stateMachine:")[2] for one in by_name} <= FLOWS
+    assert ("AWS_DISABLE_HOST_PREFIX_INJECTION" in variables) == bool(named)
+
+
+def _allowed(function: str, action: str) -> set[str]:
+    """The resources, as they are referred to, on which a function's role may do something."""
+    found = [one["Resource"] for role, one in statements() if role == f"{function}Role" and one["Action"] == action]
+    return {next(iter(resource.values())) for resources in found for resource in listed(resources)}

@@ -6,10 +6,21 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.config import Config
 
 from hms import ids
 from tests.support.client import agreed, eventually
+from tests.support.flows import (
+    FAULT,
+    OK,
+    SUPERSEDED,
+    DeployedMachine,
+    answers,
+    goes_on,
+    sent,
+    statuses,
+    step_functions,
+    tried,
+)
 from tests.support.hospital import TUESDAY, slot
 from tools import contracts, flows
 
@@ -21,17 +32,11 @@ if TYPE_CHECKING:
 
 DEFINITION = flows.definitions()["confirm-appointment"]
 STATES = dict(flows.states(DEFINITION))
-ROLE = "arn:aws:iam::000000000000:role/flow"
 INPUT = {"appointment_id": "a", "version": 1, "patient_id": "p", "doctor_id": "d", "department": "Cardiology"}
 INPUT |= {"correlation_id": "c"}
-OK, UNKNOWN, SUPERSEDED = {"outcome": "ok"}, {"outcome": "unknown"}, {"outcome": "superseded"}
+UNKNOWN = {"outcome": "unknown"}
 PROBLEM = {"code": "DOCTOR_INACTIVE", "detail": "The doctor is no longer available."}
 REFUSED = {"outcome": "refused", "problem": PROBLEM}
-FAULT = {"errorOutput": {"error": "TaskFailed", "cause": "ClientError"}}
-
-
-def _answers(answer: dict[str, Any]) -> dict[str, Any]:
-    return {"result": json.dumps(answer), "fieldValidationMode": "NONE"}
 
 
 def _verified(patient: dict[str, Any], doctor: dict[str, Any]) -> dict[str, Any]:
@@ -40,13 +45,13 @@ def _verified(patient: dict[str, Any], doctor: dict[str, Any]) -> dict[str, Any]
 
 # A state, what else it gets, what its task answers, and where it goes on; nowhere where the machine ends.
 WAYS = [
-    ("VerifyPatient", {}, _answers(OK), ""),
+    ("VerifyPatient", {}, answers(OK), ""),
     ("VerifyPatient", {}, FAULT, "PatientUnknown"),
     ("PatientUnknown", {}, None, ""),
-    ("VerifyDoctor", {}, _answers(REFUSED), ""),
+    ("VerifyDoctor", {}, answers(REFUSED), ""),
     ("VerifyDoctor", {}, FAULT, "DoctorUnknown"),
     ("DoctorUnknown", {}, None, ""),
-    ("JudgePeople", _verified(OK, OK), None, "PlanReminders"),
+    ("JudgePeople", _verified(OK, OK), None, "OpenBill"),
     ("JudgePeople", _verified(REFUSED, OK), None, "PatientRefused"),
     ("JudgePeople", _verified(REFUSED, REFUSED), None, "PatientRefused"),
     ("JudgePeople", _verified(REFUSED, UNKNOWN), None, "PatientRefused"),
@@ -56,14 +61,17 @@ WAYS = [
     ("JudgePeople", _verified(UNKNOWN, OK), None, "OwnerSilent"),
     ("PatientRefused", _verified(REFUSED, OK), None, "CancelForClinic"),
     ("DoctorRefused", _verified(OK, REFUSED), None, "CancelForClinic"),
-    ("CancelForClinic", {"problem": PROBLEM}, _answers(OK), "JudgeCancellation"),
+    ("CancelForClinic", {"problem": PROBLEM}, answers(OK), "JudgeCancellation"),
     ("CancelForClinic", {"problem": PROBLEM}, FAULT, "NotCancelled"),
     ("JudgeCancellation", {"cancellation": OK}, None, "Cancelled"),
     ("JudgeCancellation", {"cancellation": SUPERSEDED}, None, "Superseded"),
-    ("PlanReminders", {}, _answers(OK), "Confirm"),
-    ("PlanReminders", {}, _answers(SUPERSEDED), "Confirm"),
+    ("OpenBill", {}, answers(OK), "PlanReminders"),
+    ("OpenBill", {}, answers(SUPERSEDED), "PlanReminders"),
+    ("OpenBill", {}, FAULT, "NotConfirmed"),
+    ("PlanReminders", {}, answers(OK), "Confirm"),
+    ("PlanReminders", {}, answers(SUPERSEDED), "Confirm"),
     ("PlanReminders", {}, FAULT, "NotConfirmed"),
-    ("Confirm", {}, _answers(OK), "JudgeConfirmation"),
+    ("Confirm", {}, answers(OK), "JudgeConfirmation"),
     ("Confirm", {}, FAULT, "NotConfirmed"),
     ("JudgeConfirmation", {"confirmation": OK}, None, "Confirmed"),
     ("JudgeConfirmation", {"confirmation": SUPERSEDED}, None, "Superseded"),
@@ -79,26 +87,8 @@ TASKS = sorted(name for name, state in STATES.items() if state["Type"] == "Task"
 
 @pytest.fixture(scope="module")
 def states(system: System) -> Iterator[Any]:
-    """Step Functions of the emulator, which is one host: no `sync-` before its name."""
-    client = system.client("stepfunctions", Config(inject_host_prefix=False, read_timeout=70))
-    yield client
-    client.close()
-
-
-def answered(
-    states: Any, name: str, more: dict[str, Any], mock: dict[str, Any] | None, **changes: Any
-) -> dict[str, Any]:
-    """What TestState says of one state; the last try of its task, unless `tries` says which."""
-    tried = changes.pop("tries", 2)
-    state = {key: value for key, value in (STATES[name] | changes).items() if value is not None}
-    if "Resource" in state:
-        # LocalStack mocks the integrations of services only; what is mocked answers as the function would.
-        state["Resource"] = "arn:aws:states:::lambda:invoke"
-    asked = {"mock": mock, "stateConfiguration": {"retrierRetryCount": tried}} if mock else {}
-    answer: dict[str, Any] = states.test_state(
-        definition=json.dumps(state), roleArn=ROLE, input=json.dumps(INPUT | more), inspectionLevel="DEBUG", **asked
-    )
-    return answer
+    with step_functions(system) as client:
+        yield client
 
 
 def test_every_way_out_of_every_state_is_tried() -> None:
@@ -117,79 +107,40 @@ def test_every_way_out_of_every_state_is_tried() -> None:
 def test_a_state_goes_on_where_it_should(
     name: str, more: dict[str, Any], mock: dict[str, Any] | None, target: str, states: Any
 ) -> None:
-    answer = answered(states, name, more, mock)
-
-    assert answer.get("nextState", "") == target
-    if STATES[name]["Type"] == "Fail":
-        assert (answer["status"], answer["error"]) == ("FAILED", name)
-    elif "Result" in STATES[name]:
-        assert json.loads(answer["output"]) == STATES[name]["Result"]
+    assert goes_on(states, STATES[name], INPUT | more, mock) == target
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_sends_ids_and_carries_on_what_it_got(name: str, states: Any) -> None:
-    answer = answered(states, name, {"problem": PROBLEM}, _answers(OK))
+    answer = tried(states, STATES[name], INPUT | {"problem": PROBLEM}, answers(OK))
 
-    sent = json.loads(answer["inspectionData"]["afterParameters"])
-    assert sent["correlation_id"] == "c"
-    assert set(sent) <= {"task", "reason", *INPUT}
+    assert sent(answer)["correlation_id"] == "c"
+    assert set(sent(answer)) <= {"task", "reason", *INPUT}
     assert OK in (json.loads(answer["output"]), *json.loads(answer["output"]).values())
 
 
 @pytest.mark.parametrize("error", ["TaskFailed", "Runtime.HandlerError", "Lambda.TooManyRequestsException"])
 @pytest.mark.parametrize("name", TASKS)
 def test_a_passing_fault_is_tried_again_and_others_are_not(name: str, error: str, states: Any) -> None:
-    def status(error: str, tries: int) -> Any:
-        mock = {"errorOutput": {"error": error, "cause": "any"}}
-        return answered(states, name, {"problem": PROBLEM}, mock, tries=tries, Catch=None)["status"]
+    given = INPUT | {"problem": PROBLEM}
 
-    assert [status(error, 0), status(error, 1), status(error, 2)] == ["RETRIABLE", "RETRIABLE", "FAILED"]
-    assert status("Lambda.ResourceNotFoundException", 0) == "FAILED"
+    assert statuses(states, STATES[name], given, error) == ["RETRIABLE", "RETRIABLE", "FAILED"]
+    assert statuses(states, STATES[name], given, "Lambda.ResourceNotFoundException")[0] == "FAILED"
 
 
 def test_a_refusals_words_are_the_reason(states: Any) -> None:
-    chosen = json.loads(answered(states, "DoctorRefused", _verified(OK, REFUSED), None)["output"])
-    answer = answered(states, "CancelForClinic", chosen, _answers(OK))
+    chosen = json.loads(tried(states, STATES["DoctorRefused"], INPUT | _verified(OK, REFUSED), None)["output"])
+    answer = tried(states, STATES["CancelForClinic"], chosen, answers(OK))
 
-    assert json.loads(answer["inspectionData"]["afterParameters"])["reason"] == PROBLEM["detail"]
+    assert sent(answer)["reason"] == PROBLEM["detail"]
 
 
-class Flow:
-    """Executions of the deployed machine, or of a copy of it in which a domain is not there."""
+class Flow(DeployedMachine):
+    """Executions for visits."""
 
     def __init__(self, states: Any, hospital: Hospital) -> None:
-        self._states = states
+        super().__init__(states, hospital, "ConfirmAppointment")
         self.hospital = hospital
-        self.arn = hospital.resource("ConfirmAppointment")
-
-    def run(self, arn: str | None = None, **given: Any) -> dict[str, Any]:
-        asked = {"correlation_id": ids.new(), "version": 1, "department": "Cardiology", **given}
-        found: dict[str, Any] = self._states.start_sync_execution(
-            stateMachineArn=arn or self.arn, name=ids.new(), input=json.dumps(asked)
-        )
-        return found
-
-    def outcome(self, arn: str | None = None, **given: Any) -> str:
-        """What an execution came to: its outcome, or the name of the error it ended with."""
-        found = self.run(arn, **given)
-        said: str = json.loads(found["output"])["outcome"] if found["status"] == "SUCCEEDED" else found["error"]
-        return said
-
-    def without(self, *domains: str) -> str:
-        """A copy of the machine that asks functions which do not exist."""
-        made: str = self._states.create_state_machine(
-            name=f"confirm-{ids.new()}", definition=self._definition(domains), roleArn=ROLE, type="EXPRESS"
-        )["stateMachineArn"]
-        return made
-
-    def mend(self, arn: str) -> None:
-        self._states.update_state_machine(stateMachineArn=arn, definition=self._definition(()))
-
-    def _definition(self, missing: tuple[str, ...]) -> str:
-        text: str = self._states.describe_state_machine(stateMachineArn=self.arn)["definition"]
-        for domain in missing:
-            text = text.replace(f"-{domain}-tasks:live", f"-{domain}-nobody:live")
-        return text
 
     def visit(self) -> dict[str, Any]:
         """A visit that is not decided yet: what the flow has remembered of it is gone."""
@@ -243,6 +194,7 @@ def test_an_execution_takes_each_path(given: dict[str, Any], outcome: str, statu
     [
         ("doctors", {}, "OwnerSilent"),
         ("patients", {}, "OwnerSilent"),
+        ("billing", {}, "NotConfirmed"),
         ("notifications", {}, "NotConfirmed"),
         ("appointments", {}, "NotConfirmed"),
         ("appointments", {"doctor_id": NOBODY}, "NotCancelled"),

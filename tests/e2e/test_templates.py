@@ -34,7 +34,7 @@ def test_a_language_is_tried_out_added_seen_and_withdrawn(hospital: Hospital) ->
     admin, draft = hospital.admin, f"{SMS}/{a_language()}"
 
     shown = agreed(admin.post(f"{draft}/preview", {"text": TEXT}))
-    assert (shown["text"], shown["sms"]["encoding"]) == ("Asha Rao - 10:00, ₹500.00", "UCS-2")
+    assert (shown["text"], shown["sms"]["encoding"]) == ("Asha Rao - 10:00, Rs 500.00", "GSM-7")
     refused(admin.get(draft), 404, "TEMPLATE_NOT_FOUND")
 
     agreed(admin.put(draft, {"text": TEXT}))

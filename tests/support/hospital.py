@@ -50,7 +50,8 @@ def _encoded(raw: bytes) -> str:
 
 
 # Just longer than the functions may run.
-_COMES_AGAIN_AFTER = {"ConfirmAppointmentQueue": 80, "NotificationsQueue": 50, "NotificationsSending": 50}
+_COMES_AGAIN_AFTER = {"ConfirmAppointmentQueue": 80, "SettleAppointmentQueue": 80}
+_COMES_AGAIN_AFTER |= {"NotificationsQueue": 50, "NotificationsSending": 50}
 
 
 class Hospital:

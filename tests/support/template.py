@@ -8,11 +8,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import yaml
 from cfnlint.decode import decode
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from tools.paths import ROOT
+from tools.paths import GATEWAY, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,8 @@ def expanded() -> dict[str, Resource]:
     for resource in source["Resources"].values():
         if place := ARTEFACTS.get(resource["Type"]):
             resource["Properties"][place] = "s3://bucket/key"
+    # CloudFormation includes the innermost first.
+    source["Resources"]["Gateway"]["Properties"]["DefinitionBody"] = yaml.safe_load(GATEWAY.read_text())
     with mock.patch.dict(os.environ, AWS_DEFAULT_REGION="us-east-1"):
         result: dict[str, Resource] = Translator({}, Parser()).translate(source, {})["Resources"]
     return result

@@ -37,7 +37,9 @@ def test_the_login_and_the_people_come_before_the_booking() -> None:
         ("relay", {"batchItemFailures": []}),
         ("patients-inbox", {"batchItemFailures": []}),
         ("doctors-tasks", {"outcome": "ok"}),
+        ("payments-simulator", {"outcome": "ok"}),
         ("doctors-api", _http(200, {"domain": "doctors", "status": "ok"})),
+        ("payments-api-make_payment", _http(404, {"code": "BILL_NOT_FOUND"})),
     ],
 )
 def test_a_right_answer_passes(name: str, answer: Any) -> None:
@@ -53,6 +55,9 @@ def test_a_right_answer_passes(name: str, answer: Any) -> None:
         ("doctors-tasks", {"outcome": "refused"}),
         ("doctors-api", _http(200, {"domain": "patients", "status": "ok"})),
         (BOOKING, _http(401, {"code": "UNAUTHENTICATED"})),
+        ("payments-api-make_payment", _http(404, {"code": "NOT_FOUND"})),
+        ("payments-api-make_payment", _http(503, {"code": "BILL_NOT_FOUND"})),
+        ("payments-api-make_payment", {"errorType": "RuntimeError"}),
         (BOOKING, _http(201, {"appointment_id": "only"})),
     ],
 )

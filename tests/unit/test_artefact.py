@@ -95,11 +95,12 @@ def test_optimised_bytecode_has_no_docstrings_and_the_ordinary_name(tmp_path: Pa
     assert b"Long." not in (tmp_path / "__pycache__" / "noun.cpython-313.pyc").read_bytes()
 
 
-def test_a_service_model_keeps_what_is_called_and_loses_its_prose(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("service", "called"), [("dynamodb", "GetItem"), ("ssm", "GetParameter")])
+def test_a_service_model_keeps_what_is_called_and_loses_its_prose(tmp_path: Path, service: str, called: str) -> None:
     model = {
-        "metadata": {"endpointPrefix": "dynamodb"},
+        "metadata": {"endpointPrefix": service},
         "operations": {
-            "GetItem": {"input": {"shape": "GetItemInput"}, "documentation": "<p>Reads</p>"},
+            called: {"input": {"shape": "GetItemInput"}, "documentation": "<p>Reads</p>"},
             "CreateBackup": {"input": {"shape": "CreateBackupInput"}},
         },
         "shapes": {
@@ -109,7 +110,7 @@ def test_a_service_model_keeps_what_is_called_and_loses_its_prose(tmp_path: Path
             "CreateBackupInput": {"type": "structure"},
         },
     }
-    folder = tmp_path / "dynamodb" / "2012-08-10"
+    folder = tmp_path / service / "2012-08-10"
     folder.mkdir(parents=True)
     (folder / "service-2.json.gz").write_bytes(gzip.compress(json.dumps(model).encode()))
     services: dict[str, dict[str, dict[str, str]]] = {"dynamodb": {"endpoints": {}}, "ec2": {"endpoints": {}}}
@@ -118,7 +119,7 @@ def test_a_service_model_keeps_what_is_called_and_loses_its_prose(tmp_path: Path
     slim(tmp_path)
 
     slimmed = json.loads((folder / "service-2.json").read_text())
-    assert slimmed["operations"] == {"GetItem": {"input": {"shape": "GetItemInput"}}}
+    assert slimmed["operations"] == {called: {"input": {"shape": "GetItemInput"}}}
     assert set(slimmed["shapes"]) == {"GetItemInput", "Key", "Text"}
     assert slimmed["shapes"]["Text"] == {"type": "string"}
     endpoints = json.loads((tmp_path / "endpoints.json").read_text())

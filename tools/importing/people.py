@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PATIENT_COLUMNS = ("name", "dob", "email", "phone", "created_at")
 DOCTOR_COLUMNS = ("name", "email", "phone", "department", "specialization", "created_at")
+_INSTANTS = ("created_at", "slot_start", "slot_end", "paid_at")
 
 
 def patients(sheet: Sheet) -> Batch[LegacyPatient]:
@@ -57,7 +58,7 @@ def understood[M: BaseModel](row: Row, model: type[M], names: Mapping[str, str])
 
 
 def _read(name: str, cell: str) -> Any:
-    return instant(cell) if name in ("created_at", "slot_start", "slot_end") else cell
+    return instant(cell) if name in _INSTANTS else cell
 
 
 def _mark_repeated_emails(entries: list[Entry[LegacyPatient]] | list[Entry[LegacyDoctor]]) -> None:

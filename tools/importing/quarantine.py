@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
     from doctors.legacy import LegacyDoctor
     from patients.legacy import LegacyPatient
+    from tools.importing.bills import LegacyBill
     from tools.importing.entry import Batch
+    from tools.importing.payments import LegacyPayment
     from tools.importing.visits import LegacyVisit
 
-    type AnyBatch = Batch[LegacyPatient] | Batch[LegacyDoctor] | Batch[LegacyVisit]
+    type AnyBatch = (
+        Batch[LegacyPatient] | Batch[LegacyDoctor] | Batch[LegacyVisit] | Batch[LegacyBill] | Batch[LegacyPayment]
+    )
 
 
 def write(batch: AnyBatch, folder: Path) -> Path | None:

@@ -15,12 +15,20 @@ class Reason(StrEnum):
     ENDS_BEFORE_START = "ENDS_BEFORE_START"
     OUTSIDE_CLINIC_HOURS = "OUTSIDE_CLINIC_HOURS"
     DEPARTMENT_MISMATCH = "DEPARTMENT_MISMATCH"
+    BILL_OF_ANOTHER_PATIENT = "BILL_OF_ANOTHER_PATIENT"
+    SECOND_BILL = "SECOND_BILL"
+    PAYMENT_OF_VOID_BILL = "PAYMENT_OF_VOID_BILL"
+    OVERPAYMENT = "OVERPAYMENT"
+    STATUS_CONTRADICTS_PAYMENTS = "STATUS_CONTRADICTS_PAYMENTS"
     UNKNOWN_REFERENCE = "UNKNOWN_REFERENCE"
     DUPLICATE_EMAIL = "DUPLICATE_EMAIL"
+    BAD_AMOUNT = "BAD_AMOUNT"
     BAD_DATE = "BAD_DATE"
     BAD_EMAIL = "BAD_EMAIL"
+    BAD_METHOD = "BAD_METHOD"
     BAD_PHONE = "BAD_PHONE"
     BAD_STATUS = "BAD_STATUS"
+    CARD_NUMBER = "CARD_NUMBER"
     BAD_TEXT = "BAD_TEXT"
     TOO_LONG = "TOO_LONG"
     DUPLICATE_ID = "DUPLICATE_ID"
@@ -28,14 +36,22 @@ class Reason(StrEnum):
 
 
 _ORDER = {reason.value: place for place, reason in enumerate(Reason)}
-_REFUSALS = {"EMAIL_TAKEN": Reason.DUPLICATE_EMAIL, "IDEMPOTENCY_KEY_REUSED": Reason.CHANGED_SINCE_IMPORT}
+_REFUSALS = {
+    "BILL_NOT_FOUND": Reason.UNKNOWN_REFERENCE,
+    "BILL_VOID": Reason.PAYMENT_OF_VOID_BILL,
+    "EMAIL_TAKEN": Reason.DUPLICATE_EMAIL,
+    "IDEMPOTENCY_KEY_REUSED": Reason.CHANGED_SINCE_IMPORT,
+}
 _BY_FIELD = {
     "dob": Reason.BAD_DATE,
     "slot_start": Reason.BAD_DATE,
     "slot_end": Reason.BAD_DATE,
     "created_at": Reason.BAD_DATE,
+    "paid_at": Reason.BAD_DATE,
+    "amount": Reason.BAD_AMOUNT,
     "email": Reason.BAD_EMAIL,
     "phone": Reason.BAD_PHONE,
+    "method": Reason.BAD_METHOD,
     "status": Reason.BAD_STATUS,
 }
 
@@ -55,4 +71,6 @@ def of_field_error(field: str, kind: str) -> Reason:
         return Reason.MISSING_FIELD
     if kind in ("string_too_long", "too_long"):
         return Reason.TOO_LONG
+    if kind == "card_number":
+        return Reason.CARD_NUMBER
     return _BY_FIELD.get(field, Reason.BAD_TEXT)

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from hms import clock
+from tools.importing.bills import LegacyBill, Stated
 from tools.importing.entry import Outcome
-from tools.importing.run import DOCTORS, VISITS
+from tools.importing.run import BILLS, DOCTORS, VISITS
 from tools.importing.visits import LegacyVisit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic import BaseModel
     from rich.console import Console
 
     from tools.importing.quarantine import AnyBatch
@@ -62,6 +64,8 @@ def _remarks(report: Report) -> Iterator[str]:
         yield f"Columns of {name} that nobody reads: {', '.join(columns)}"
     if future := _future_visits(report):
         yield f"{future:,} imported visits lie in the future: they are history too and block no slot; book them anew."
+    if unpaid := _unpaid_bills(report):
+        yield f"{unpaid:,} imported bills are not paid in full: history cannot be paid; bill anew what is still owed."
     if any(batch.sheet.name == DOCTORS and batch.count(Outcome.TAKEN) for batch in report.batches):
         yield "Imported doctors have no hours yet: PUT /v1/doctors/{doctor_id}/schedule makes them bookable."
     for path in report.quarantine:
@@ -69,6 +73,15 @@ def _remarks(report: Report) -> Iterator[str]:
 
 
 def _future_visits(report: Report) -> int:
-    entries = (entry for batch in report.batches if batch.sheet.name == VISITS for entry in batch.entries)
-    said = (entry.said for entry in entries if entry.outcome in (Outcome.TAKEN, Outcome.THERE))
+    said = _imported(report, VISITS)
     return sum(isinstance(visit, LegacyVisit) and visit.slot_start > clock.now() for visit in said)
+
+
+def _unpaid_bills(report: Report) -> int:
+    unpaid = (Stated.OPEN, Stated.PARTIALLY_PAID)
+    return sum(isinstance(bill, LegacyBill) and bill.status in unpaid for bill in _imported(report, BILLS))
+
+
+def _imported(report: Report, name: str) -> Iterator[BaseModel | None]:
+    entries = (entry for batch in report.batches if batch.sheet.name == name for entry in batch.entries)
+    return (entry.said for entry in entries if entry.outcome in (Outcome.TAKEN, Outcome.THERE))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from tools.importing import people, quarantine
+from tools.importing import bills, payments, people, quarantine
+from tools.importing.accounts import reconcile
+from tools.importing.bills import LegacyBill
+from tools.importing.money import Money
+from tools.importing.payments import LegacyPayment
 from tools.importing.reading import read
-from tools.importing.sending import find, send
+from tools.importing.sending import find, find_visits, send
 from tools.importing.visits import Known, LegacyVisit, recording, refer, visits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -23,9 +27,10 @@ if TYPE_CHECKING:
     from tools.importing.sending import Ask
 
 DOCTORS, PATIENTS, VISITS = "hms_doctors.csv", "hms_patients.csv", "hms_appointments.csv"
-TAKEN = (DOCTORS, PATIENTS, VISITS)
+BILLS, PAYMENTS = "hms_bills.csv", "hms_payments.csv"
+TAKEN = (DOCTORS, PATIENTS, VISITS, BILLS, PAYMENTS)
 # What waits for a domain that this hospital does not have yet.
-WAITING = ("hms_bills.csv", "hms_payments.csv", "hms_prescriptions.csv")
+WAITING = ("hms_prescriptions.csv",)
 
 
 class Progress(Protocol):
@@ -61,7 +66,8 @@ class Import:
         report = self._surveyed()
         doctors = self._doctors(report)
         self._patients(report)
-        self._visits(report, doctors)
+        visits = self._visits(report, doctors)
+        self._money(report, visits)
         for batch in report.batches:
             check_complete(batch)
             if path := quarantine.write(batch, self.quarantine_folder):
@@ -91,7 +97,7 @@ class Import:
         self._send(batch, lambda entries: self.ask("patients", "import_patients", rows=_texts(entries))["rows"])
         _note(report, batch, ("patient_id", *people.PATIENT_COLUMNS))
 
-    def _visits(self, report: Report, doctors: Batch[LegacyDoctor]) -> None:
+    def _visits(self, report: Report, doctors: Batch[LegacyDoctor]) -> Batch[LegacyVisit]:
         batch = visits(self._sheet(VISITS))
         known = self._known(batch, doctors)
         refer(batch, known)
@@ -103,6 +109,28 @@ class Import:
 
         self._send(batch, record)
         _note(report, batch, tuple(LegacyVisit.model_fields))
+        return batch
+
+    def _money(self, report: Report, of_visits: Batch[LegacyVisit]) -> None:
+        owed, paid = bills.bills(self._sheet(BILLS)), payments.payments(self._sheet(PAYMENTS))
+        known = self._known_to_bills(owed, bills.patients_of_visits(of_visits))
+        bills.refer(owed, known)
+        reconcile(owed, paid)
+        money = Money(paid, known, self.ask)
+        self._send(owed, money.record_bills)
+        self._send(paid, money.record_payments)
+        _note(report, owed, tuple(LegacyBill.model_fields))
+        _note(report, paid, tuple(LegacyPayment.model_fields))
+
+    def _known_to_bills(self, batch: Batch[LegacyBill], of_file: Mapping[str, str]) -> bills.Known:
+        """Of visits that are in no file here, the hospital is asked whose they are."""
+        named = [entry.said for entry in batch.entries if entry.said]
+        found = find("patients", (bill.patient_id for bill in named), self.ask)
+        patients = {number: patient["patient_id"] for number, patient in found.items()}
+        numbers = {patient_id: number for number, patient_id in patients.items()}
+        here = find_visits((bill.appointment_id for bill in named if bill.appointment_id not in of_file), self.ask)
+        of_hospital = {visit: numbers.get(patient_id, "") for visit, patient_id in here.items()}
+        return bills.Known(patients, {**of_hospital, **of_file})
 
     def _known(self, batch: Batch[LegacyVisit], doctors: Batch[LegacyDoctor]) -> Known:
         named = [entry for entry in batch.entries if entry.said]

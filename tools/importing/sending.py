@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tools.importing.bills import appointment_id
 from tools.importing.entry import Outcome
 from tools.importing.reasons import of_refusal
 from tools.importing.stopped import ImportStopped
@@ -92,6 +93,17 @@ def send[M: BaseModel](
         except ImportStopped:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def find_visits(numbers: Iterable[str], ask: Ask) -> dict[str, str]:
+    """Whose visits these are that are here, by the older system's numbers: ids of patients."""
+
+    def patient_of(number: str) -> tuple[str, str | None]:
+        answer = ask("appointments", "snapshot", appointment_id=appointment_id(number))
+        return number, answer["snapshot"]["patient_id"] if answer["outcome"] == "ok" else None
+
+    with ThreadPoolExecutor(CALLS_AT_A_TIME) as pool:
+        return {number: patient for number, patient in pool.map(patient_of, sorted(set(numbers))) if patient}
 
 
 def find(domain: str, numbers: Iterable[str], ask: Ask) -> dict[str, dict[str, str]]:

@@ -62,18 +62,19 @@ class Way(Protocol):
     def send(self, ask: Ask) -> Answer: ...
 
 
-class Administrator:
-    """A user made for the proof, let in by the operator, and the access token they last got."""
+class Caller(Protocol):
+    def authorization(self) -> str: ...
 
-    def __init__(self, system: System) -> None:
-        self._email = f"prover-{ids.new()}@example.com"
+
+class User:
+    """Somebody who can log in, and the access token they last got."""
+
+    def __init__(self, system: System, email: str) -> None:
+        self._email = email
         self._token, self._got_at = "", float("-inf")
         self._lock = Lock()
         self._http = _http(system)
         finalize(self, self._http.close)
-        _operate(system, "identity", task="publish_keys")
-        roles = ["administrator"]
-        _operate(system, "identity", task="create_user", email=self._email, password=_PASSWORD, roles=roles)
 
     def authorization(self) -> str:
         with self._lock:
@@ -84,8 +85,29 @@ class Administrator:
             return f"Bearer {self._token}"
 
 
+class Administrator(User):
+    """A user made for the proof, let in by the operator."""
+
+    def __init__(self, system: System) -> None:
+        super().__init__(system, f"prover-{ids.new()}@example.com")
+        _operate(system, "identity", task="publish_keys")
+        roles = ["administrator"]
+        _operate(system, "identity", task="create_user", email=self._email, password=_PASSWORD, roles=roles)
+
+
+def let_in(system: System, way: Way, role: str, **links: str) -> User:
+    """A user of a role, let in by an administrator; `links` say which patient or doctor it is."""
+    email = f"{role}-{ids.new()}@example.com"
+    body = {"email": email, "password": _PASSWORD, "roles": [role], **links}
+    answer = way.send(Ask("POST", "/v1/users", body))
+    if not answer.done:
+        message = f"{role}: {answer.status} {answer.body}"
+        raise RuntimeError(message)
+    return User(system, email)
+
+
 class OverHttp:
-    def __init__(self, system: System, caller: Administrator) -> None:
+    def __init__(self, system: System, caller: Caller) -> None:
         self._http = _http(system)
         finalize(self, self._http.close)
         self._caller = caller
@@ -105,7 +127,7 @@ class OverHttp:
 class AtTheFunction:
     """Invokes the live alias of a domain's API function with what the gateway would send it."""
 
-    def __init__(self, system: System, caller: Administrator, domain: str = "appointments") -> None:
+    def __init__(self, system: System, caller: Caller, domain: str = "appointments") -> None:
         patient = Config(
             max_pool_connections=_MOST_CALLERS,
             connect_timeout=ANSWER_SECONDS,
@@ -117,7 +139,7 @@ class AtTheFunction:
         self._caller = caller
 
     def send(self, ask: Ask) -> Answer:
-        payload = json.dumps(_proxied(ask, self._caller.authorization())).encode()
+        payload = json.dumps(proxied(ask, self._caller.authorization())).encode()
         started = time.monotonic()
         try:
             invoked = self._lambda.invoke(FunctionName=self._function, Payload=payload)
@@ -130,7 +152,8 @@ class AtTheFunction:
         return Answer(result["statusCode"], _parsed(result["body"]), seconds, "Retry-After" in result["headers"])
 
 
-def _proxied(ask: Ask, authorization: str) -> dict[str, Any]:
+def proxied(ask: Ask, authorization: str) -> dict[str, Any]:
+    """What the gateway would send the function."""
     return {
         "resource": ask.resource,
         "path": ask.resource.format(**ask.path),

@@ -147,9 +147,9 @@ def populated(way: Way, patients: int, seed: int = 1) -> World:
     return World(doctors, registered, seed)
 
 
-def registered_doctor(way: Way, zone: str, cap: int) -> Doctor:
+def registered_doctor(way: Way, zone: str, cap: int, **more: Any) -> Doctor:
     person = {"name": "Dr. Meera Iyer", "department": DEPARTMENT, "specialization": "Cardiologist"}
-    asked = {**person, "timezone": zone, "max_daily_appointments": cap}
+    asked = {**person, "timezone": zone, "max_daily_appointments": cap, **more}
     body = _agreed(way, Ask("POST", "/v1/doctors", asked)).body
     hours = {"start": f"{_OPENS:%H:%M}", "end": f"{_CLOSES:%H:%M}", "slot_duration": SLOT // MINUTE}
     periods = [{"weekday": weekday, **hours} for weekday in WEEKDAYS]

@@ -124,9 +124,11 @@ def kinds(domain: str) -> tuple[str, ...]:
     for module in _MODULES:
         if (ROOT / "functions" / domain / f"{module}.py").exists():
             import_module(f"{domain}.{module}")
-    found = [one for one in _descendants(Aggregates) if one.__module__.startswith(f"{domain}.")]
+    own = [one for one in _descendants(Aggregates) if one.__module__.startswith(f"{domain}.")]
     no_table: Any = None
-    return tuple(sorted({one(no_table).kind for one in found}))
+    stores = [one(no_table) for one in own if not one.__subclasses__()]
+    beside = [one for store in stores for one in vars(store).values() if isinstance(one, Aggregates)]
+    return tuple(sorted({store.kind for store in (*stores, *beside)}))
 
 
 def _descendants(kind: type[Any]) -> Iterator[type[Any]]:

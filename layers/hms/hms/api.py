@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 from hms import clock, ids, seam, telemetry
 from hms.auth import ANONYMOUS
 from hms.call import Call, Outcome
-from hms.errors import Busy, FieldError, NotFound, Problem
+from hms.errors import Busy, FieldError, NotAcceptable, NotFound, Problem
 from hms.request import identity_of, path_of, payload_of, token_of, version_of
 from hms.rows import Contention
 
@@ -31,10 +32,13 @@ _PROBLEM_TYPE = "urn:hms:problem:"
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer; `body` None means no content. `counts` names metrics that grow by one with it."""
+    """An answer; `body` None means no content. `counts` names metrics that grow by one with it.
+
+    Bytes travel to the gateway in base64; it gives them out as they are where it knows their media type for binary.
+    """
 
     status: int = 200
-    body: BaseModel | str | None = None
+    body: BaseModel | str | bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
     counts: tuple[str, ...] = ()
@@ -242,7 +246,12 @@ def _shown(error: FieldError) -> dict[str, str]:
 
 
 def _proxied(response: Response, headers: Mapping[str, str], correlation_id: str) -> dict[str, Any]:
-    body = response.body.model_dump_json() if isinstance(response.body, BaseModel) else response.body or ""
+    body, binary = response.body, isinstance(response.body, bytes)
+    if isinstance(body, BaseModel):
+        body = body.model_dump_json()
+    elif isinstance(body, bytes):
+        _check_accepted(response.media_type, headers)
+        body = base64.b64encode(body).decode()
     out = {
         "Content-Type": response.media_type,
         "X-Correlation-ID": correlation_id,
@@ -250,7 +259,13 @@ def _proxied(response: Response, headers: Mapping[str, str], correlation_id: str
         "Cache-Control": "no-store",
         **response.headers,
     }
-    return {"statusCode": response.status, "headers": out, "body": body, "isBase64Encoded": False}
+    return {"statusCode": response.status, "headers": out, "body": body or "", "isBase64Encoded": binary}
+
+
+def _check_accepted(media_type: str, headers: Mapping[str, str]) -> None:
+    """A gateway gives out bytes to who asks for their type in the first place, and base64 to everybody else."""
+    if headers.get("accept", "").partition(",")[0].partition(";")[0].strip().lower() != media_type:
+        raise NotAcceptable(f"Send Accept: {media_type}")
 
 
 def _unless_known(proxied: dict[str, Any], event: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
@@ -259,5 +274,5 @@ def _unless_known(proxied: dict[str, Any], event: Mapping[str, Any], headers: Ma
     # What compresses on the way makes a tag weak, and a client may send several.
     known = {tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")}
     if event["httpMethod"] == "GET" and etag in known:
-        return proxied | {"statusCode": 304, "body": ""}
+        return proxied | {"statusCode": 304, "body": "", "isBase64Encoded": False}
     return proxied

@@ -81,6 +81,10 @@ class TooLarge(Problem):
     status, code, detail = 413, "TOO_LARGE", "The body is too large."
 
 
+class NotAcceptable(Problem):
+    status, code, detail = 406, "NOT_ACCEPTABLE", "Name the answer's media type first in the Accept header."
+
+
 class UnsupportedMediaType(Problem):
     status, code, detail = 415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as application/json."
 

@@ -25,6 +25,7 @@ AT_REST = {"at_rest": True}
 _LARGEST = 10**12
 # Hundredths of a percent: a rate has the two decimals that an amount has.
 _WHOLE = 10_000
+_THOUSANDS = 3
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
@@ -46,6 +47,20 @@ def wire(minor: int) -> str:
     return f"{Decimal(minor).scaleb(-MINOR_DIGITS):.{MINOR_DIGITS}f}"
 
 
+def readable(minor: int, currency: str) -> str:
+    """₹1,00,000.00 as India groups its digits; other currencies as EUR 100,000.00; below zero with a minus in front."""
+    sign, amount = "-" if minor < 0 else "", wire(abs(minor))
+    return f"{sign}₹{_in_lakhs(amount)}" if currency == "INR" else f"{sign}{currency} {Decimal(amount):,}"
+
+
+def _in_lakhs(amount: str) -> str:
+    """The last three digits, then groups of two."""
+    whole, _, minor = amount.partition(".")
+    head, tail = whole[:-_THOUSANDS], whole[-_THOUSANDS:]
+    groups = [head[max(end - 2, 0) : end] for end in range(len(head), 0, -2)]
+    return ",".join([*reversed(groups), tail]) + f".{minor}"
+
+
 def half_up(numerator: int, denominator: int) -> int:
     """The nearest whole number; a half goes away from zero, so that taking a sum back takes back its rounding too."""
     size = (2 * abs(numerator) + denominator) // (2 * denominator)
@@ -65,7 +80,10 @@ Amount = Annotated[
     int,
     BeforeValidator(_minor_units, json_schema_input_type=str | float),
     PlainSerializer(_serialized),
-    WithJsonSchema({"type": "string", "pattern": r"^-?\d+\.\d{2}$"}, mode="serialization"),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^-?\d+\.\d{2}$", "examples": ["500.00"]},
+        mode="serialization",
+    ),
 ]
 
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import base64
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from hms.errors import FieldError, Invalid
 from hms.fields import Params
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
 # What a sort key may have at most (1,024 bytes), sealed.
 _LONGEST = 1364
 
 # A sort key of DynamoDB has at most 1,024 bytes; what follows a position is one character longer.
 _LONGEST_POSITION = 1000
+# A filter may leave little of what is read. Reading on stops after so many reads, and the cursor goes on.
+_MOST_READS = 10
+
+# Things with their positions, and the position to read on after: None where the list ends.
+type Reading[T] = tuple[Iterable[tuple[str, T]], str | None]
 
 
 class PageParams(Params):
@@ -41,3 +50,25 @@ def _foreign() -> Invalid:
 def sealed(position: str | None) -> str | None:
     """An opaque cursor for a position in a list; None where the list ends."""
     return None if position is None else base64.urlsafe_b64encode(position.encode()).decode()
+
+
+def sifted[T](
+    read: Callable[[str | None], Reading[T]], takes: Callable[[T], bool], limit: int, after: str | None
+) -> tuple[list[T], str | None]:
+    """A page of what a filter takes, and the position to go on after; None where nothing more can come.
+
+    It may be short of its limit: at most ten reads are made for it.
+    """
+    kept: list[T] = []
+    for _ in range(_MOST_READS):
+        found, last = read(after)
+        for position, one in found:
+            if takes(one):
+                if len(kept) == limit:
+                    return kept, after
+                kept.append(one)
+            after = position
+        if last is None or len(kept) == limit:
+            return kept, last
+        after = last
+    return kept, after

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments import tasks
-from appointments.model import Status
+from appointments.model import Side, Status
 from hms import ids
 from tests.support.appointments import PATIENT, WALK_IN, a_slot, at
 
@@ -173,3 +173,14 @@ def test_other_domains_get_a_snapshot(desk: Desk) -> None:
     assert answer["outcome"] == "ok"
     assert (answer["snapshot"]["patient_id"], answer["snapshot"]["version"]) == (PATIENT, 1)
     assert tasks.handler({"task": "snapshot", "appointment_id": ids.new()}) == {"outcome": "absent"}
+
+
+def test_a_snapshot_says_when_it_was_booked_and_how_it_was_cancelled(desk: Desk) -> None:
+    visit = desk.visit()
+    booked = tasks.handler({"task": "snapshot", "appointment_id": visit})["snapshot"]
+    desk.now = at("08:00")
+    desk.cancel(visit, requested_by=Side.CLINIC, reason="The doctor is ill")
+    cancelled = tasks.handler({"task": "snapshot", "appointment_id": visit})["snapshot"]
+
+    assert (booked["created_at"], booked["cancellation"]) == ("2026-11-23T00:30:00Z", None)
+    assert cancelled["cancellation"] == {"requested_by": "CLINIC", "seconds_before_start": 7200}

@@ -16,7 +16,7 @@ from hms.errors import Busy, InvalidTransition, Unauthenticated
 from hms.fields import Command, Line
 from hms.policy import Policy
 from hms.rows import Contention
-from tests.support.http import Answer, sent
+from tests.support.http import Answer, event, sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,6 +189,30 @@ def test_every_error_becomes_a_problem(
     assert refused.json["instance"] == "/v1/things/{thing_id}/rename"
     assert refused.headers.get("Retry-After") == retry
     assert "secret" not in refused.text + capsys.readouterr().out
+
+
+def test_bytes_travel_to_the_gateway_in_base64_and_words_as_they_are() -> None:
+    app = Api("things", POLICY)
+    answers: dict[str, bytes | str | None] = {"bytes": b"%PDF\xff", "empty": b"", "words": "%PDF", "nothing": None}
+
+    @app.route("GET", "/v1/things/{form}", PUBLIC, summary="Print a thing", media_type="application/pdf")
+    def print_thing(request: Request) -> Response:
+        return Response(body=answers[request.path["form"]], headers={"ETag": '"1"'}, media_type="application/pdf")
+
+    def printed(form: str, accept: str = "application/pdf", **headers: str) -> tuple[str, bool]:
+        asked = event("GET", "/v1/things/{form}", path={"form": form}, headers=headers | {"Accept": accept})
+        proxied = app.handler(asked)
+        return proxied["body"], proxied["isBase64Encoded"]
+
+    assert printed("bytes") == ("JVBERv8=", True)
+    assert printed("empty") == ("", True)
+    assert printed("words") == ("%PDF", False)
+    assert printed("nothing") == ("", False)
+    assert printed("bytes", **{"If-None-Match": '"1"'}) == ("", False)
+    assert printed("bytes", "Application/PDF; q=1, */*") == ("JVBERv8=", True)
+    for accept in ("", "*/*", "text/html, application/pdf"):
+        assert "NOT_ACCEPTABLE" in printed("bytes", accept)[0]
+        assert printed("words", accept) == ("%PDF", False)
 
 
 def test_an_answer_that_cannot_be_written_is_a_fault_and_not_a_crash() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from hms import flows
+from hms import executions, flows
 from hms.auth import ANONYMOUS
 from hms.call import Call
 from hms.events import Fact, told
@@ -56,7 +56,7 @@ def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def machine(monkeypatch: pytest.MonkeyPatch, *answers: dict[str, Any] | Exception) -> Machine:
     made = Machine(*answers)
-    monkeypatch.setattr(flows, "_states", lambda: made)
+    monkeypatch.setattr(executions, "_states", lambda _: made)
     return made
 
 
@@ -116,35 +116,26 @@ def test_a_message_that_came_too_often_is_given_up_and_starts_nothing(monkeypatc
     assert [(one["pointer"], one["subject"]) for one in sent] == [("event", "t")]
 
 
-@pytest.mark.parametrize(
-    ("answer", "level", "outcome"),
-    [(SUCCEEDED, "INFO", "confirmed"), (FAILED, "ERROR", "OwnerSilent"), (TIMED_OUT, "ERROR", "TIMED_OUT")],
-)
-def test_the_outcome_is_counted_and_timed_and_nobody_is_named(
-    answer: dict[str, Any],
-    level: str,
-    outcome: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize("answer", [FAILED, ReadTimeoutError(endpoint_url="here")])
+def test_an_undecided_message_is_told_once_with_its_event_and_nobody_is_named(
+    answer: dict[str, Any] | Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine(monkeypatch, answer)
 
     flows.handler({"Records": [message()]})
 
-    told = lines(capsys)
-    measured = next(line for line in told if "_aws" in line)
-    assert (measured["flow"], measured["outcome"], measured["level"]) == ("hms-make", outcome, level)
-    assert (measured["flows_total"], measured["flow_duration_ms"]) == (1, 250)
-    assert (measured["subject"], measured["version"], measured["correlation_id"]) == ("t", 3, "c")
+    [told] = lines(capsys)
+    assert (told["message"], told["level"], told["flow"]) == ("flow undecided", "ERROR", "hms-make")
+    assert (told["event_id"], told["subject"], told["version"], told["correlation_id"]) == (EVENT.id, "t", 3, "c")
     assert "Asha" not in json.dumps(told)
 
 
-def test_the_client_tries_once_and_waits_for_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"DEFAULT_REGION": "us-east-1", "ACCESS_KEY_ID": "-", "SECRET_ACCESS_KEY": "-"}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    flows._states.cache_clear()
-    config = flows._states().meta.config
-    flows._states.cache_clear()
+def test_a_fault_before_the_execution_is_told_once_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine(monkeypatch, SUCCEEDED)
 
-    assert config.retries["total_max_attempts"] == 1
-    assert config.read_timeout > 60
+    flows.handler({"Records": [message(body="{}")]})
+
+    [told] = lines(capsys)
+    assert (told["message"], told["message_id"]) == ("flow undecided", "1")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import TypeAdapter, ValidationError
 
-from hms.money import AT_REST, Money, Rate, half_up, tax_of, wire
+from hms.money import AT_REST, Money, Rate, half_up, readable, tax_of, wire
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,22 @@ def test_a_rate_has_two_decimals_and_is_at_most_the_whole() -> None:
     for wrong in ("100.01", "-1", "5.005", "five"):
         with pytest.raises(ValidationError):
             adapter.validate_python(wrong)
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "text"),
+    [
+        (0, "INR", "₹0.00"),
+        (5, "INR", "₹0.05"),
+        (99_999, "INR", "₹999.99"),
+        (100_000, "INR", "₹1,000.00"),
+        (9_999_999, "INR", "₹99,999.99"),
+        (12_500_000, "INR", "₹1,25,000.00"),
+        (10**12, "INR", "₹10,00,00,00,000.00"),
+        (-26_250, "INR", "-₹262.50"),
+        (12_500_000, "EUR", "EUR 125,000.00"),
+        (-5, "USD", "-USD 0.05"),
+    ],
+)
+def test_money_is_written_as_people_read_it(minor: int, currency: str, text: str) -> None:
+    assert readable(minor, currency) == text

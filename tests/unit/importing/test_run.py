@@ -1,27 +1,25 @@
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from doctors.rules import department_id
 from tests.support import legacy
-from tests.support.legacy import Clinic
-from tools.importing import report as reports
+from tests.support.legacy import Clinic, counts, reasons, shown
 from tools.importing.entry import Outcome
 from tools.importing.reading import read
-from tools.importing.run import DOCTORS, PATIENTS, TAKEN, VISITS
+from tools.importing.run import BILLS, DOCTORS, PATIENTS, PAYMENTS, TAKEN, VISITS, WAITING
 from tools.importing.sending import ROWS_A_CALL
 from tools.importing.stopped import ImportStopped
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tools.importing.run import Report
+
+NO_MONEY = {BILLS: (0, 0, 0), PAYMENTS: (0, 0, 0)}
 
 
 @pytest.fixture
@@ -34,29 +32,6 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "in"
     made.mkdir()
     return made
-
-
-def counts(report: Report) -> dict[str, tuple[int, int, int]]:
-    """Taken, already there, quarantined."""
-    return {
-        batch.sheet.name: (
-            batch.count(Outcome.TAKEN),
-            batch.count(Outcome.THERE),
-            batch.count(Outcome.QUARANTINED),
-        )
-        for batch in report.batches
-    }
-
-
-def shown(report: Report) -> str:
-    text = io.StringIO()
-    reports.show(report, Console(file=text, width=120))
-    return text.getvalue()
-
-
-def reasons(report: Report, name: str) -> list[list[str]]:
-    batch = next(batch for batch in report.batches if batch.sheet.name == name)
-    return [entry.ordered_reasons for entry in batch.entries]
 
 
 def a_clinic_with_faults(folder: Path) -> Path:
@@ -74,7 +49,7 @@ def a_clinic_with_faults(folder: Path) -> Path:
 
 def test_what_is_right_is_taken_and_what_is_wrong_is_quarantined(clinic: Clinic, folder: Path) -> None:
     report = clinic.take(a_clinic_with_faults(folder))
-    assert counts(report) == {DOCTORS: (2, 0, 1), PATIENTS: (59, 0, 1), VISITS: (55, 0, 4)}
+    assert counts(report) == {DOCTORS: (2, 0, 1), PATIENTS: (59, 0, 1), VISITS: (55, 0, 4), **NO_MONEY}
     assert reasons(report, VISITS)[55:] == [
         ["ENDS_BEFORE_START"],
         ["DEPARTMENT_MISMATCH"],
@@ -88,7 +63,7 @@ def test_importing_again_doubles_nothing(clinic: Clinic, folder: Path) -> None:
     tables = [clinic.patients.table, clinic.doctors.table, clinic.appointments.table]
     before = [dict(vars(table)["items"]) for table in tables]
     again = clinic.take(folder)
-    assert counts(again) == {DOCTORS: (0, 2, 1), PATIENTS: (0, 59, 1), VISITS: (0, 55, 4)}
+    assert counts(again) == {DOCTORS: (0, 2, 1), PATIENTS: (0, 59, 1), VISITS: (0, 55, 4), **NO_MONEY}
     assert [vars(table)["items"] for table in tables] == before
 
 
@@ -108,7 +83,8 @@ def test_an_import_that_broke_off_goes_on_where_it_was(
         with pytest.raises(ImportStopped):
             clinic.take(folder)
     report = clinic.take(folder)
-    assert counts(report) == {DOCTORS: (0, 2, 1), PATIENTS: (0, 59, 1), VISITS: (55 - ROWS_A_CALL, ROWS_A_CALL, 4)}
+    visits = (55 - ROWS_A_CALL, ROWS_A_CALL, 4)
+    assert counts(report) == {DOCTORS: (0, 2, 1), PATIENTS: (0, 59, 1), VISITS: visits, **NO_MONEY}
 
 
 def test_the_quarantine_keeps_each_row_as_it_was_behind_its_reasons(clinic: Clinic, folder: Path) -> None:
@@ -130,14 +106,14 @@ def test_a_corrected_quarantine_is_imported_like_any_folder(clinic: Clinic, fold
         path.write_text(text)
     folder.parent.joinpath("second").mkdir()
     report = clinic.take(quarantine.rename(folder.parent / "second" / "corrected"))
-    assert counts(report) == {DOCTORS: (1, 0, 0), PATIENTS: (1, 0, 0), VISITS: (2, 0, 2)}
+    assert counts(report) == {DOCTORS: (1, 0, 0), PATIENTS: (1, 0, 0), VISITS: (2, 0, 2), **NO_MONEY}
 
 
 def test_a_row_that_changed_since_it_was_taken_is_not_overlooked(clinic: Clinic, folder: Path) -> None:
     clinic.take(legacy.write_all(folder, [legacy.patient(1)], [legacy.doctor(1)], [legacy.visit(1)]))
     changed = (legacy.patient(1, name="Asha Rao"), legacy.doctor(1, phone=""), legacy.visit(1, status="NO_SHOW"))
     report = clinic.take(legacy.write_all(folder, *([row] for row in changed)))
-    assert [reasons(report, name) for name in TAKEN] == [[["CHANGED_SINCE_IMPORT"]]] * 3
+    assert [reasons(report, name) for name in (DOCTORS, PATIENTS, VISITS)] == [[["CHANGED_SINCE_IMPORT"]]] * 3
 
 
 def test_an_address_that_somebody_else_has_here_is_a_duplicate(clinic: Clinic, folder: Path) -> None:
@@ -175,12 +151,12 @@ def test_an_imported_visit_is_history(clinic: Clinic, folder: Path) -> None:
 
 def test_files_without_a_domain_wait_and_others_are_named(clinic: Clinic, folder: Path) -> None:
     legacy.write_all(folder, [legacy.patient(1)])
-    (folder / "hms_bills.csv").write_text("bill_id\n1\n2\n")
+    (folder / WAITING[0]).write_text("prescription_id\n1\n2\n")
     (folder / "notes.txt").write_text("call Meera")
     (folder / DOCTORS).unlink()
     report = clinic.take(folder)
-    assert (report.waiting, report.unknown, report.missing) == ({"hms_bills.csv": 2}, ["notes.txt"], [DOCTORS])
-    assert "hms_bills.csv" in shown(report)
+    assert (report.waiting, report.unknown, report.missing) == ({WAITING[0]: 2}, ["notes.txt"], [DOCTORS])
+    assert WAITING[0] in shown(report)
 
 
 def test_columns_that_nobody_reads_are_named(clinic: Clinic, folder: Path) -> None:
@@ -204,7 +180,10 @@ def test_future_visits_are_pointed_out(clinic: Clinic, folder: Path) -> None:
 
 _CELLS = st.one_of(
     st.sampled_from(
-        ["1", "2", "", "Asha", "a@example.com", "1980-01-01", "2025-01-14 10:00:00", "9227680402", "BOOKED"]
+        (
+            *("1", "2", "", "Asha", "a@example.com", "9227680402", "1980-01-01", "2025-01-14 10:00:00"),
+            *("BOOKED", "PAID", "OPEN", "CASH", "500"),
+        )
     ),
     st.text(max_size=8),
 )

@@ -16,6 +16,8 @@ from tests.support.templates import rendered, visit
 DATE = "{{ visit.slot_start|date(visit.timezone) }}"
 SHORT = "{{ visit.slot_start|short_date(visit.timezone) }}"
 TIME = "{{ visit.slot_start|time(visit.timezone) }}"
+DAY = "{{ visit.due|day }}"
+SHORT_DAY = "{{ visit.due|short_day }}"
 MONEY = "{{ visit.consultation_fee|money }}"
 
 
@@ -122,6 +124,27 @@ def test_what_is_no_moment_is_not_written(moment: object, zone: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "day", "short"),
+    [
+        ("en", "Wednesday, 23 December 2026", "Wed 23 Dec"),
+        ("hi", "बुधवार, 23 दिसंबर 2026", "बुधवार, 23 दिसंबर"),
+        ("ta", "2026-12-23", "2026-12-23"),
+    ],
+)
+def test_a_day_without_a_time_is_the_same_in_every_zone(language: str, day: str, short: str) -> None:
+    assert said(DAY, language, due="2026-12-23") == day
+    assert said(SHORT_DAY, language, due="2026-12-23") == short
+
+
+@pytest.mark.parametrize("day", ["2026-02-29", "20261223", "2026-12-23T00:00:00Z", "tomorrow", 20261223, {}, []])
+def test_what_is_no_day_is_not_written(day: object) -> None:
+    for source in (DAY, SHORT_DAY):
+        with pytest.raises(BadValue) as bad:
+            said(source, due=day)
+        assert bad.value.name == "visit.due"
+
+
+@pytest.mark.parametrize(
     ("amount", "currency", "words"),
     [
         ("500.00", "INR", "₹500.00"),
@@ -136,7 +159,9 @@ def test_what_is_no_moment_is_not_written(moment: object, zone: object) -> None:
     ],
 )
 def test_money_is_written_as_its_country_does(amount: str, currency: str, words: str) -> None:
-    assert said(MONEY, consultation_fee={"amount": amount, "currency": currency}) == words
+    fee = {"amount": amount, "currency": currency}
+
+    assert rendered(MONEY, "Your bill", visit=visit(consultation_fee=fee)).text == words
 
 
 @pytest.mark.parametrize("fee", ["500.00", 500, {}, {"amount": "x"}, {"amount": "5.001"}, {"amount": "-5.00"}, []])
@@ -145,7 +170,7 @@ def test_what_is_no_money_is_not_written(fee: object) -> None:
         said(MONEY, consultation_fee=fee)
 
 
-@pytest.mark.parametrize("source", [DATE, SHORT, TIME, MONEY])
+@pytest.mark.parametrize("source", [DATE, SHORT, TIME, DAY, SHORT_DAY, MONEY])
 def test_nothing_is_not_written(source: str) -> None:
     with pytest.raises(MissingValue):
-        said(source, slot_start=None, consultation_fee=None)
+        said(source, slot_start=None, consultation_fee=None, due=None)

@@ -22,7 +22,7 @@ def functions(tmp_path: Path) -> Path:
     domain = tmp_path / "notifications"
     shutil.copytree(ROOT / "functions" / "notifications", domain, ignore=shutil.ignore_patterns("__pycache__"))
     table = json.loads((domain / "kinds.json").read_text())
-    table["subjects"]["bill"], table["kinds"][KIND] = SUBJECT, ROW
+    table["subjects"]["stay"], table["kinds"][KIND] = SUBJECT, ROW
     (domain / "kinds.json").write_text(json.dumps(table))
     folder = domain / "wording" / KIND
     folder.mkdir()
@@ -40,6 +40,9 @@ def test_a_new_kind_is_planned_and_worded_without_code(functions: Path) -> None:
 
     assert told.returncode == 0, told.stderr
     assert json.loads(told.stdout) == {
-        "read": ["Asha Rao, your bill 2026-00042 is ₹1,500.00. HMS Clinic"] * 2,
-        "paid": ["SUPERSEDED", "SUPERSEDED"],
+        "read": [
+            "Asha Rao, your bed is in ward 4 from Wed 23 Dec, at ₹1,500.00 a day. HMS Clinic",
+            "Asha Rao, your bed is in ward 4 from Wed 23 Dec, at Rs 1,500.00 a day. HMS Clinic",
+        ],
+        "ended": ["SUPERSEDED", "SUPERSEDED"],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifications.segments import segmented
+from notifications.segments import segmented, thrifty
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,19 @@ def test_a_message_takes_as_many_segments_as_the_network_says(
     found = segmented(text)
 
     assert (found.encoding, found.characters, found.segments) == (encoding, characters, segments)
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("Please pay ₹525.00, not ₹500.00", "Please pay Rs 525.00, not Rs 500.00"),
+        ("Please pay 525.00", "Please pay 525.00"),
+        ("कृपया ₹525.00", "कृपया ₹525.00"),
+        ("It’s ₹525.00", "It’s ₹525.00"),
+        ("€ 5 and ₹5", "€ 5 and Rs 5"),
+        ("Ravi ₹", "Ravi ₹"),
+        ("Ravi ₹: ₹5", "Ravi ₹: ₹5"),
+    ],
+)
+def test_the_sign_of_the_rupee_is_spelt_where_it_alone_makes_a_message_longer(text: str, sent: str) -> None:
+    assert thrifty(text) == sent

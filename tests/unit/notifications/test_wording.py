@@ -24,6 +24,8 @@ VISITS = {name for name, kind in told().kinds.items() if kind.subject == "visit"
 OF_VISITS = [pytest.param(place, id="-".join(place)) for place in sorted(places()) if place.kind in VISITS]
 KINDS = sorted(kinds())
 LANGUAGES = ("en", "hi")
+OF_MONEY = [place for place in sorted(places()) if place.kind not in VISITS]
+AMOUNTS = {"payment-received": "525.00", "payment-failed": "525.00", "refund": "262.50"}
 # Where a name is longer, an SMS may take one segment more.
 PATIENT, DOCTOR = "Priya Subramanian", "Dr. Rajesh Krishnan"
 MOST = {"GSM-7": 1, "UCS-2": 3}
@@ -119,12 +121,10 @@ def test_it_is_tidy(place: Place) -> None:
 
 @pytest.mark.parametrize("place", [one for one in sorted(places()) if one.channel is Channel.SMS], ids="-".join)
 def test_an_sms_takes_no_more_than_it_has_to(place: Place) -> None:
-    """Money is the one reason for letters beyond GSM-7 in English."""
     for text in words(place, patient={"name": PATIENT}, doctor={"name": DOCTOR}):
         cut = segmented(text.strip())
         assert cut.segments <= MOST[cut.encoding], text
-        plain = segmented(text.strip().replace("₹", "Rs")).encoding
-        assert plain == ("GSM-7" if place.language == "en" else "UCS-2")
+        assert cut.encoding == ("GSM-7" if place.language == "en" else "UCS-2")
 
 
 @pytest.mark.parametrize("place", [one for one in sorted(places()) if one.channel is Channel.PUSH], ids="-".join)
@@ -141,6 +141,62 @@ def test_what_others_may_see_does_not_say_what_for(place: Place) -> None:
     for text in words(place):
         assert ("Cardiology" in text) == (place.channel is Channel.EMAIL)
         assert "I am travelling" not in text
+
+
+@pytest.mark.parametrize("place", OF_MONEY, ids="-".join)
+def test_of_money_it_says_how_much_and_on_which_bill(place: Place) -> None:
+    for sample, text in zip(samples(place.kind), words(place), strict=True):
+        amount = AMOUNTS.get(place.kind) or sample["bill"]["outstanding"]["amount"]
+        in_gsm = place.channel is Channel.SMS and place.language == "en"
+        assert f"{'Rs ' if in_gsm else '₹'}{amount}" in text
+        assert "B4839201735" in text
+
+
+@pytest.mark.parametrize("place", [one for one in OF_MONEY if one.kind == "bill-issued"], ids="-".join)
+def test_a_bill_says_until_when_it_is_to_be_paid(place: Place) -> None:
+    day = {"en": "Wed 23 Dec", "hi": "बुधवार, 23 दिसंबर"}[place.language]
+
+    assert all(day in text for text in words(place))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_bill_for_a_visit_that_was_not_says_what_it_is_for(language: str) -> None:
+    fee = {"en": "fee", "hi": "शुल्क"}[language]
+
+    told = [fee in text for text in words(Place("bill-issued", Channel.EMAIL, language))]
+
+    outcomes = [sample["bill"]["outcome"] for sample in samples("bill-issued")]
+    assert told == [outcome in ("CANCELLED", "NO_SHOW") for outcome in outcomes]
+    assert any(told)
+
+
+@pytest.mark.parametrize("place", [one for one in OF_MONEY if one.kind == "payment-failed"], ids="-".join)
+def test_a_payment_that_failed_has_cost_nothing_and_may_be_tried_again(place: Place) -> None:
+    nothing = {"en": "Nothing was charged", "hi": "नहीं ली"}[place.language]
+    again = {"en": "ry again", "hi": "फिर"}[place.language]
+
+    for text in words(place):
+        assert nothing in text
+        assert again in text
+        assert "DECLINED" not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_receipt_says_how_it_was_paid_and_has_a_number(language: str) -> None:
+    ways = {"en": ("by card", "by UPI", "in cash", "by bank transfer"), "hi": ("कार्ड", "UPI", "नकद", "बैंक ट्रांसफ़र")}
+
+    for way, text in zip(ways[language], words(Place("payment-received", Channel.EMAIL, language)), strict=True):
+        assert way in text
+        assert "01931c2e-7b1f-7c39-9d54-3b1c2a4f5e80" in text
+
+
+@pytest.mark.parametrize("place", [one for one in OF_MONEY if one.kind == "refund"], ids="-".join)
+def test_a_refund_to_a_card_takes_days_and_cash_none(place: Place) -> None:
+    days = {"en": "working days", "hi": "कार्य दिवस"}[place.language]
+    by_method = dict(zip(("CARD", "UPI", "CASH", "BANK_TRANSFER"), words(place), strict=True))
+
+    assert days in by_method["CARD"]
+    assert days not in by_method["CASH"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

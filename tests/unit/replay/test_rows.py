@@ -49,3 +49,5 @@ def test_whoever_publishes_has_aggregates_to_look_for(domain: str) -> None:
 def test_an_aggregate_is_looked_for_under_every_kind_of_its_domain() -> None:
     assert kinds("doctors") == ("department", "doctor")
     assert kinds("patients") == ("patient",)
+    assert kinds("payments") == ("payment", "refund")
+    assert kinds("billing") == ("bill", "charge-item", "exception")

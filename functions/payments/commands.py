@@ -1,0 +1,78 @@
+"""What may be asked of payments and refunds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from hms.fields import Command, Id, Line
+from hms.money import Amount
+from payments.cards import holds_card_number
+from payments.model import Method
+
+# Whatever is longer is refused for that.
+_LONGEST = 255
+
+
+def _no_card_number(value: Any) -> Any:
+    """What is refused is neither echoed nor logged."""
+    if isinstance(value, str) and len(value) <= _LONGEST and holds_card_number(value):
+        code, detail = "card_number", "this may be a card number: give the processor's token, never the number"
+        raise PydanticCustomError(code, detail)
+    return value
+
+
+_NOT_A_CARD = BeforeValidator(_no_card_number)
+# A processor's token, or a UPI address such as name@bank.
+Source = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{1,254}$"), _NOT_A_CARD]
+_Line = Annotated[Line, _NOT_A_CARD]
+Some = Annotated[Amount, Field(gt=0, examples=["525.00"])]
+
+
+class PayBill(Command):
+    """The whole of what is outstanding, or a part of it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "bill_id": "01931c2e-7b1f-7c39-9d54-3b1c2a4f5e70",
+                    "amount": "525.00",
+                    "method": "CARD",
+                    "source": "tok_visa",
+                }
+            ]
+        }
+    )
+
+    bill_id: Id
+    amount: Some
+    currency: str = Field(default="INR", pattern="^[A-Z]{3}$")
+    method: Annotated[Method, Field(strict=False)]
+    source: Source | None = Field(
+        default=None,
+        description="Of CARD and UPI only: the processor's one-time token, or a UPI address. Never a card number.",
+    )
+    reference: _Line | None = Field(default=None, description="A receipt's or transfer's number. Never a card number.")
+
+
+class RefundPayment(Command):
+    """A payment back, or a part of it; the same way that it came."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "payment_id": "01931c2e-7b1f-7c39-9d54-3b1c2a4f5e80",
+                    "amount": "262.50",
+                    "reason": "Charged for a service that was not given",
+                }
+            ]
+        }
+    )
+
+    payment_id: Id
+    amount: Some
+    reason: _Line

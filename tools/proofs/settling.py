@@ -1,0 +1,173 @@
+"""Visits whose bills are settled while functions die, and whose events come again, three times and in any order."""
+
+from __future__ import annotations
+
+import json
+import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from hms import ids
+from tools import flows
+from tools.proofs.consumers import wait_until_quiet
+from tools.proofs.deaths import ends
+from tools.proofs.machines import machines
+from tools.proofs.tills import TOTAL, physical
+from tools.proofs.visits import Visits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tools.proofs.accounts import Accounts
+    from tools.proofs.machines import Machine, Point
+    from tools.proofs.tills import Till
+    from tools.proofs.visits import Visit
+
+_FEE = 50_000
+_AT_ONCE = 3
+_EARLY = timedelta(hours=-3)
+_TIMES = 3
+_QUIET_SECONDS = 600
+_FLOW = "settle-appointment"
+_SETTLED, _UNSETTLED = ("Settle", "RefundBill"), ("Settle", "RefundBill", "Unsettle")
+# Visits of which only the events come again, and what their bills are then: whether final, as what, whether flagged.
+_OTHERS = {
+    "COMPLETED": ("check-in", "start", "complete"),
+    "NO_SHOW": ("no-show",),
+    "": ("no-show", "reinstate"),
+}
+# What a cancellation comes to. What the card does not take back is a case for a person, and the bill is as before.
+_FLAGGED = "flagged"
+_ENDS = {"tok_ok": "CANCELLED", "tok_refund_declined": _FLAGGED}
+
+
+class Dying(NamedTuple):
+    """A visit, and where a function dies while its bill is settled; nowhere for one that is traced."""
+
+    what: str
+    source: str
+    point: Point | None = None
+    tries: int = 0
+
+
+class Settling:
+    """Every visit was paid in full and is cancelled in time, so that all goes back."""
+
+    def __init__(self, till: Till, *, full: bool) -> None:
+        self._till = till
+        self._full = full
+        self._visits = Visits(till, _FEE)
+        self._ours: dict[str, str] = {}
+        self.deaths = 0
+        self.redelivered = 0
+
+    def all_happen(self) -> None:
+        """What a death leaves undone, the event of the visit does when it comes; it comes late."""
+        with machines(self._till.system, _FLOW) as (machine,), _held_back(self._till):
+            traced = [Dying("settled, traced", "tok_ok"), Dying("unsettled, traced", "tok_refund_declined")]
+            cancelled = dict(zip(traced, self._cancelled(traced), strict=True))
+            dying = [
+                one
+                for kind, path in zip(traced, (_SETTLED, _UNSETTLED), strict=True)
+                for one in self._dying(kind.source, machine.points(_given(cancelled[kind]), path))
+            ]
+            with ThreadPoolExecutor(_AT_ONCE) as crew:
+                list(crew.map(partial(_dies, machine), dying, self._cancelled(dying)))
+            self.deaths = len(dying)
+        self._others()
+        self.comes_to_rest()
+
+    def _dying(self, source: str, points: list[Point]) -> Iterator[Dying]:
+        """At every point once, so that the next try makes it good, and at every try, so that the event has to."""
+        for point in points if self._full else ends(points):
+            for tries in (1, 3) if self._full else (3,):
+                yield Dying(f"{source}, {point}, {tries} ×", source, point, tries)
+
+    def _cancelled(self, wanted: list[Dying]) -> list[Visit]:
+        booked = self._book([(one.what, _ENDS[one.source]) for one in wanted])
+        with ThreadPoolExecutor(_AT_ONCE) as crew:
+            list(crew.map(self._cancel, booked, wanted))
+        return booked
+
+    def _cancel(self, visit: Visit, dying: Dying) -> None:
+        self._till.paid(visit.bill_id, TOTAL, dying.source)
+        self._visits.does(visit, "cancel", visit.start + _EARLY)
+
+    def _others(self) -> None:
+        booked = self._book([(end, end) for end in _OTHERS])
+        for visit, commands in zip(booked, _OTHERS.values(), strict=True):
+            self._till.paid(visit.bill_id, TOTAL // 2)
+            for number, command in enumerate(commands):
+                self._visits.does(visit, command, visit.start + timedelta(minutes=15 + number))
+
+    def _book(self, wanted: list[tuple[str, str]]) -> list[Visit]:
+        """Visits for these purposes, and how each ends."""
+        booked = self._visits.book([what for what, _ in wanted])
+        self._ours |= {visit.appointment_id: end for visit, (_, end) in zip(booked, wanted, strict=True)}
+        return booked
+
+    def events_come_again(self, accounts: Accounts) -> list[str]:
+        """Every message of the flows of money, three times and in any order: what it changed of the bills."""
+        before = {name: accounts.bills[name].state for name in self._bills(accounts)}
+        told = [one for one in self._visits.events() if one["subject"] in self._ours]
+        sqs = self._till.system.client("sqs")
+        messages = [
+            (flow, event) for flow, kinds in flows.STARTED_BY.items() for event in told if event["type"] in kinds
+        ]
+        again = messages * _TIMES
+        random.shuffle(again)
+        for flow, event in again:
+            queue = physical(self._till.system, flow.title().replace("-", "") + "Queue")
+            sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event))
+        self.redelivered = len(again)
+        self.comes_to_rest()
+        after = self._till.accounts().bills
+        return [
+            f"bill {name} changed when events came again" for name, one in before.items() if after[name].state != one
+        ]
+
+    def judged(self, accounts: Accounts) -> list[str]:
+        """Bills that are not what their visits' ends make them."""
+        wrong = []
+        for name in self._bills(accounts):
+            state = accounts.bills[name].state
+            end = _FLAGGED if state["flagged"] else (state["settlement"] or {"outcome": ""})["outcome"]
+            expected = self._ours[state["appointment_id"]]
+            if end != expected or state["provisional"] != (expected in ("", _FLAGGED)):
+                wrong.append(f"bill {name} is {end or 'open'}, not {expected or 'open'} ({self._till.bills[name]})")
+        return wrong
+
+    def _bills(self, accounts: Accounts) -> list[str]:
+        return [name for name, kept in accounts.bills.items() if kept.state.get("appointment_id") in self._ours]
+
+    def comes_to_rest(self) -> None:
+        if left := wait_until_quiet(self._till.system, _QUIET_SECONDS):
+            message = f"still waiting to be consumed: {left}"
+            raise RuntimeError(message)
+        self._till.comes_to_rest()
+
+
+def _dies(machine: Machine, dying: Dying, visit: Visit) -> None:
+    if dying.point:
+        machine.runs(_given(visit), {dying.point.task: [f"die@{dying.point.place}"] * dying.tries})
+
+
+def _given(visit: Visit) -> dict[str, str | int]:
+    """What the flow gets of a visit that was booked and cancelled."""
+    return {"appointment_id": visit.appointment_id, "version": 2, "correlation_id": ids.new()}
+
+
+@contextmanager
+def _held_back(till: Till) -> Iterator[None]:
+    """For the length of a `with` block no event settles anything."""
+    client = till.system.client("lambda")
+    function = f"{till.system.stack}-{_FLOW}-starter"
+    (mapping,) = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        yield
+    finally:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
