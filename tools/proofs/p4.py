@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NEEDS_SYSTEM = True
 _TARGET = "0 missing, 0 doubled effects (a provider without keys may double at one named point); lag p99 shown"
 _CALLERS = 6
-_QUIET_SECONDS = 1800
+_QUIET_SECONDS = 3600
 # A message that failed comes again: soon, but not while it is still being handled.
 _AGAIN_SECONDS = 10
 # Of those that handle an event about one in three fails, at any of its calls and in every way.
@@ -35,7 +35,7 @@ class Size(NamedTuple):
     burst: int
 
 
-FULL, SMALL = Size(lives=200, burst=1000), Size(lives=8, burst=24)
+FULL, SMALL = Size(lives=60, burst=1000), Size(lives=8, burst=24)
 
 
 class Lag(NamedTuple):
