@@ -103,7 +103,7 @@ def outbox(address: Annotated[str, typer.Argument(help="only those to this e-mai
 def import_folder(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="with the older system's CSV files")],
 ) -> None:
-    """Take in the people and visits of an older system; what is wrong goes into quarantine."""
+    """Take in the people, visits, bills and payments of an older system; what is wrong goes into quarantine."""
     from tools import runner
     from tools.importing import command
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from billing.store import Bills, Scene
     from hms.aggregate import Stored
     from hms.call import Call
+    from hms.rows import Change
 
 _UNRESERVED = Failure("UNRESERVED", "The gateway moved this money although nothing was reserved for it on the bill.")
 
@@ -54,7 +55,7 @@ def reserve(transfer: Transfer, call: Call, bills: Bills) -> None:
         posted = rules.reserved(stored.state, allocation, call.now)
         fact = BillReserved.of(posted.bill, transaction_id=transfer.transaction_id)
         row = bills.allocated(transfer.bill_id, allocation)
-        bills.save(stored, posted, fact, call, row, remembered=False)
+        bills.save(stored, posted, fact, call, row)
 
     decided(attempt)
 
@@ -75,40 +76,50 @@ def apply(transfer: Transfer, call: Call, bills: Bills) -> Bill:
         if held is None or held.state is AllocationState.RELEASED:
             exception = _exception(ExceptionKind.UNRESERVED_CAPTURE, transfer, _UNRESERVED, posted.bill, call)
             rows += exceptions.raising(exception, call, bills)
-        bills.save(stored, posted, fact, call, *rows, remembered=False)
+        bills.save(stored, posted, fact, call, *rows)
         return posted.bill
 
     return decided(attempt)
 
 
 def release(transfer: Transfer, failure: Failure | None, call: Call, bills: Bills) -> Literal["ok", "applied"]:
-    """The money does not come, and cannot be reserved any more. A refund that failed is a case for a person."""
+    """The money does not come, and cannot be reserved any more. A refund that failed is a case for a person.
+
+    Who releases first may not know why: whoever says it later is heard too.
+    """
+    told = failure if transfer.kind is EntryKind.REFUND else None
 
     def attempt() -> Literal["ok", "applied"]:
-        scene = _scene(transfer, bills)
-        held = scene.allocation
-        if held and held.state is not AllocationState.RESERVED:
-            return "applied" if held.state is AllocationState.APPLIED else "ok"
-        stored = scene.stored
+        scene = _scene(transfer, bills, ExceptionKind.REFUND_FAILED if told else None)
+        stored, held = scene.stored, scene.allocation
         if stored is None:
             return "ok"
-        rows = [bills.allocated(transfer.bill_id, _become(transfer, held, AllocationState.RELEASED))]
-        if failure and transfer.kind is EntryKind.REFUND:
-            exception = _exception(ExceptionKind.REFUND_FAILED, transfer, failure, stored.state, call)
+        if held and held.state is AllocationState.APPLIED:
+            return "applied"
+        rows: list[Change] = []
+        if told and scene.exception is None:
+            exception = _exception(ExceptionKind.REFUND_FAILED, transfer, told, stored.state, call)
             rows += exceptions.raising(exception, call, bills)
-        if held is None:
+        if held is None or held.state is AllocationState.RESERVED:
+            rows.append(bills.allocated(transfer.bill_id, _become(transfer, held, AllocationState.RELEASED)))
+        if held and held.state is AllocationState.RESERVED:
+            posted = rules.released(stored.state, held, call.now)
+            fact = BillReleased.of(posted.bill, transaction_id=transfer.transaction_id)
+            bills.save(stored, posted, fact, call, *rows)
+        elif rows:
             bills.table.commit(rows)
-            return "ok"
-        posted = rules.released(stored.state, held, call.now)
-        fact = BillReleased.of(posted.bill, transaction_id=transfer.transaction_id)
-        bills.save(stored, posted, fact, call, *rows, remembered=False)
         return "ok"
 
     return decided(attempt)
 
 
-def _scene(transfer: Transfer, bills: Bills) -> Scene:
-    return bills.scene(transfer.bill_id, transaction_id=transfer.transaction_id)
+def _scene(transfer: Transfer, bills: Bills, kind: ExceptionKind | None = None) -> Scene:
+    exception_id = _exception_id(kind, transfer) if kind else None
+    return bills.scene(transfer.bill_id, transaction_id=transfer.transaction_id, exception_id=exception_id)
+
+
+def _exception_id(kind: ExceptionKind, transfer: Transfer) -> str:
+    return ids.derived("exception", kind, transfer.transaction_id)
 
 
 def _existing(scene: Scene) -> Stored[Bill]:
@@ -131,7 +142,7 @@ def _become(transfer: Transfer, held: Allocation | None, state: AllocationState)
 def _exception(kind: ExceptionKind, transfer: Transfer, failure: Failure, bill: Bill, call: Call) -> BillingException:
     return exceptions.raised(
         kind,
-        ids.derived("exception", kind, transfer.transaction_id),
+        _exception_id(kind, transfer),
         bill,
         call,
         amount=transfer.amount,

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from hms.fields import CalendarDate, Command, Id, Line, Note
+from hms.fields import Command, Day, Id, Line, Note
 from hms.money import Amount, Rate
 
 MOST_ITEMS = 50
@@ -60,7 +60,7 @@ class CreateBill(Command):
     patient_id: Id
     items: Items
     currency: str = Field(default="INR", pattern="^[A-Z]{3}$")
-    due_date: CalendarDate | None = Field(default=None, description="15 days from today where it is left out.")
+    due_date: Day | None = Field(default=None, description="15 days from today where it is left out.")
     notes: Note | None = None
     department: Line | None = None
     doctor_id: Id | None = None

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from hms.rows import Change
 
 _TO_DO = {
-    ExceptionKind.REFUND_FAILED: "Nothing was paid back. Refund it again, or pay it back another way and resolve this.",
+    ExceptionKind.REFUND_FAILED: (
+        "Nothing was paid back. Refund it again, or with the method CASH or BANK_TRANSFER where it is given back by "
+        "hand; then resolve this."
+    ),
     ExceptionKind.SETTLEMENT_FAILED: (
-        "What the patient gets back could not be refunded, or not all of it. Find out why, then retry: "
-        "only what is still too much on the bill is refunded."
+        "What the patient gets back could not be refunded, or not all of it. Refund it by hand if it has to go another "
+        "way, then retry: only what is still too much on the bill is refunded."
     ),
     ExceptionKind.UNRESERVED_CAPTURE: (
         "Money moved that the bill did not expect. It is in the ledger: refund what is too much, then resolve this."

@@ -124,7 +124,7 @@ def pay(command: RecordPaid, call: Call, bills: Bills) -> Outcome[Bill]:
         posted = _paid(stored.state, command)
         claim = payment_claim(command.transaction_id, digest)
         fact = BillRecorded.of(posted.bill)
-        bills.save(stored, posted, fact, _at(command.paid_at, call), claim, remembered=False)
+        bills.save(stored, posted, fact, _at(command.paid_at, call), claim)
         return Outcome(posted.bill)
 
     return decided(attempt)

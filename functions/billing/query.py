@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from billing.model import Bill, BillStatus
-from hms.fields import AS_WRITTEN, Id, Params
+from hms.fields import Day, Id, Params
 from hms.pages import PageParams
-
-_FIRST, _LAST = date(1900, 1, 1), date(2200, 12, 31)
-
-Day = Annotated[Annotated[date, Field(ge=_FIRST, le=_LAST)], AS_WRITTEN]
 
 
 class ListBills(PageParams):
@@ -39,7 +35,7 @@ class ListBills(PageParams):
         return (
             self.patient_id in (None, bill.patient_id)
             and self.status in (None, bill.status)
-            and (self.start or _FIRST) <= bill.issued_on <= (self.end or _LAST)
+            and (self.start or date.min) <= bill.issued_on <= (self.end or date.max)
             and self.overdue in (None, bill.is_overdue(today))
         )
 

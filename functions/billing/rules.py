@@ -66,7 +66,7 @@ class CurrencyMismatch(Refused):
 
 
 class Overpayment(Refused):
-    code, detail = "OVERPAYMENT", "It is more than what is outstanding."
+    code, detail = "OVERPAYMENT", "It is more than what is outstanding and not on its way already."
 
 
 class RefundExceedsPayment(Refused):

@@ -61,7 +61,7 @@ def create(command: CreateBill, call: Call, bills: Bills, patients: Patients, pr
 
 
 def read(bill_id: str, call: Call, bills: Bills) -> Bill:
-    return _load(bill_id, "billing:read", call, bills).state
+    return _reached(bills.load(bill_id), "billing:read", call).state
 
 
 def adjust(bill_id: str, command: AdjustBill, call: Call, bills: Bills, prices: Prices) -> Outcome[Bill]:
@@ -98,19 +98,18 @@ def void(bill_id: str, command: VoidBill, call: Call, bills: Bills) -> Outcome[B
 
 def _change(bill_id: str, permission: str, call: Call, bills: Bills, decide: _Decide) -> Outcome[Bill]:
     def attempt() -> Outcome[Bill]:
-        stored = _load(bill_id, permission, call, bills)
+        stored = _reached(bills.asked(bill_id, call), permission, call)
         if earlier := bills.earlier(stored, bill_id, call):
             return earlier
         call.expect(stored.state.version)
         posted, fact = decide(stored.state)
-        bills.save(stored, posted, fact.of(posted.bill), call)
+        bills.save(stored, posted, fact.of(posted.bill), call, remembered=True)
         return Outcome(posted.bill)
 
     return decided(attempt)
 
 
-def _load(bill_id: str, permission: str, call: Call, bills: Bills) -> Stored[Bill]:
-    stored = bills.load(bill_id)
+def _reached(stored: Stored[Bill] | None, permission: str, call: Call) -> Stored[Bill]:
     if stored is None:
         # To those who reach only their own, an unknown bill looks like somebody else's.
         raise BillNotFound if call.who.scopes.get(permission) == "any" else Forbidden

@@ -5,6 +5,7 @@
 | bill | `bill#<id>` | `state`, `event#<version>` | `bills#<month>#<shard>` / day, id | `owed#<shard>` / due date, id |
 | its ledger | `bill#<id>` | `ledger#<version>` | `ledger#<clinic month>#<shard>` / instant, id, version | |
 | money on its way | `bill#<id>` | `allocation#<transaction>` | | |
+| commands it has done | `bill#<id>` | `done#<token>` | | |
 | its number | `number#<number>` | `claim` | | |
 | of a patient | `patient#<id>` | `bill#<day>#<id>` | | |
 | exception | `exception#<id>` | `state`, `event#<version>` | | `exceptions#<status>#<shard>` / instant, id |
@@ -25,6 +26,7 @@ from billing.clinic import clinic
 from billing.model import Allocation, Bill, BillingException, Posting
 from hms import numbers
 from hms.aggregate import Aggregates, Stored
+from hms.call import Done
 from hms.fields import rfc3339
 from hms.money import AT_REST
 from hms.rows import Insert, Item, Key, Query, Replace, starting
@@ -86,6 +88,19 @@ class Bills(Aggregates[Bill]):
             self.exceptions.read(found.get(exception)) if exception else None,
         )
 
+    def asked(self, bill_id: str, call: Call) -> Stored[Bill] | None:
+        """The bill, with what this very call led to among what it has done; one read.
+
+        A bill forgets no command, however late it comes again: each is money.
+        """
+        own, mark = self.key(bill_id), _mark_key(bill_id, call)
+        found = self.table.get_many([own, mark])
+        stored = self.read(found.get(own))
+        if stored is None or mark not in found:
+            return stored
+        done = Done(call.token, found[mark].body or "", found[mark].version)
+        return Stored(stored.state, (*stored.done, done))
+
     def new(self, bill_id: str) -> Scene:
         """For a bill that may have to be made: the numbers that it could have too."""
         own = self.key(bill_id)
@@ -100,18 +115,19 @@ class Bills(Aggregates[Bill]):
         fact: Fact,
         call: Call,
         *more: Change,
-        remembered: bool = True,
+        remembered: bool = False,
     ) -> None:
         """State, event and ledger in one transaction, with a new bill's number and place among its patient's.
 
-        What is not `remembered` has a row of its own that tells it was done: so the bill's few places are left to
-        commands that have none.
+        What is `remembered` has a row that tells it was done; what flows ask for has rows of its own that do.
         """
         bill = posted.bill
         state, event = self.changes(bill.bill_id, before, bill, fact, call, by_a=_issued(bill), by_b=_owed(bill))
-        if before and not remembered and isinstance(state, Replace):
+        if before and isinstance(state, Replace):
             state = Replace(replace(state.item, done=to_json(before.done).decode()))
         changes = [state, event, *more]
+        if remembered:
+            changes.append(Insert(Item(*_mark_key(bill.bill_id, call), version=bill.version, body=call.digest or None)))
         if posted.entries:
             changes.append(Insert(_ledger_row(posted, call)))
         if before is None:
@@ -222,6 +238,10 @@ def _allocation(item: Item | None) -> Allocation | None:
 
 def _number_key(number: str) -> Key:
     return Key(f"number#{number}", "claim")
+
+
+def _mark_key(bill_id: str, call: Call) -> Key:
+    return Key(f"bill#{bill_id}", f"done#{call.token}")
 
 
 def _place(bill: Bill) -> Key:

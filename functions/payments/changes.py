@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hms.money import AT_REST
 from payments.gateways import Order, RefundOrder
 from payments.model import (
+    DESK,
     Failure,
     Payment,
     PaymentCompleted,
@@ -51,8 +52,9 @@ def paid(payment_id: str, command: PayBill, bill: BillCopy, gateway: str, call: 
 
 
 def asked_back(refund_id: str, payment: Payment, command: RefundPayment, call: Call) -> Refund:
-    """By hand."""
-    return _refund(refund_id, payment, call, amount=command.amount, reason=command.reason)
+    """By hand; over the desk where it is to go another way than it came."""
+    way = {"method": command.method, "gateway": DESK} if command.method else {}
+    return _refund(refund_id, payment, call, amount=command.amount, reason=command.reason, **way)
 
 
 def settled_back(refund_id: str, payment: Payment, amount: int, settlement: str, call: Call) -> Refund:

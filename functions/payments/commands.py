@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -59,7 +59,7 @@ class PayBill(Command):
 
 
 class RefundPayment(Command):
-    """A payment back, or a part of it; the same way that it came."""
+    """A payment back, or a part of it: the way that it came, or over the desk."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -76,3 +76,6 @@ class RefundPayment(Command):
     payment_id: Id
     amount: Some
     reason: _Line
+    method: Literal["CASH", "BANK_TRANSFER"] | None = Field(
+        default=None, description="Given back by hand where the way that it came does not take it."
+    )

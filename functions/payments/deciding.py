@@ -13,7 +13,7 @@ from hms import telemetry
 from hms.call import decided
 from payments import changes
 from payments.gateways import Unanswered, Verdict
-from payments.model import Status
+from payments.model import Refund, Status
 from payments.transactions import Opened
 
 if TYPE_CHECKING:
@@ -86,10 +86,14 @@ def fail[T: Transaction](
     failing, asked = found.held.pending.failing, found.held.pending.asked
     if failing is None:
         return False
+    refund = found.state if isinstance(found.state, Refund) else None
     # Who asks for a refund is answered why it is refused; what a gateway declines, a person has to pay back.
-    problem = failing if asked and found.state.kind == "REFUND" else None
-    if not billing.release(found.state, problem, call):
+    by_hand = refund is not None and refund.settlement is None
+    if not billing.release(found.state, failing if asked and by_hand else None, call):
         raise _contradiction(found.state)
+    if refund and refund.settlement:
+        # One case for a person, whoever finds it out: the flow that asked for the refund, or the sweep long after.
+        billing.unsettle(refund.bill_id, refund.settlement, failing, call)
     _end(book, transaction_id, Status.FAILED, call, lambda state: changes.failed(state, failing, call.now))
     return True
 

@@ -31,6 +31,10 @@ class Method(StrEnum):
 BY_GATEWAY = frozenset({Method.CARD, Method.UPI})
 
 
+# What stands for the gateway of money that needs none.
+DESK = "desk"
+
+
 class Failure(BaseModel):
     """Why money did not move: a code of ours or the processor's, and words for the payer."""
 

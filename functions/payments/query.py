@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from hms.fields import CalendarDate, Id, Params
+from hms.fields import Day, Id, Params
 from hms.pages import PageParams
 from payments.model import Status
 
@@ -16,7 +16,7 @@ class ListPayments(PageParams):
 
     bill_id: Id | None = None
     patient_id: Id | None = None
-    day: CalendarDate | None = Field(default=None, description="The clinic day on which they were asked for.")
+    day: Day | None = Field(default=None, description="The clinic day on which they were asked for.")
     status: Status | None = None
 
     @model_validator(mode="after")
@@ -32,4 +32,4 @@ class ListRefunds(PageParams):
 
 
 class ReconcileDay(Params):
-    day: CalendarDate | None = Field(default=None, description="A clinic day; today where it is left out.")
+    day: Day | None = Field(default=None, description="A clinic day; today where it is left out.")

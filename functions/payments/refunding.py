@@ -76,16 +76,16 @@ def read(refund_id: str, call: Call, office: Office) -> Refund:
 def refund_bill(bill_id: str, settlement: str, amount: int, call: Call, office: Office) -> Refunded:
     """At most `amount` over the payments of a bill, newest first. Who asks again finds the refunds that there are.
 
-    How it is spread is kept before any refund is opened, and all are opened before the first is carried through: so
-    that it is the same whenever it comes again, and nothing of it is left out. Raises `Busy` where other money is on
-    its way back: how much is left to refund is known when that has ended.
+    How it is spread is kept with the first refund that is opened, and all are opened before the first is carried
+    through: so that it is the same whenever it comes again, and nothing of it is left out. Raises `Busy` where other
+    money is on its way back: how much is left to refund is known when that has ended.
     """
     began = time.monotonic()
     try:
         shares = _shares(bill_id, settlement, amount, call, office)
     except RefundExceedsPayment as problem:
         return Refunded("failed", _failure(problem))
-    refunds, failure = _opened_all(shares, settlement, call, office)
+    refunds, failure = _opened_all(bill_id, shares, settlement, call, office)
     if failure is None:
         for one in refunds:
             if one.status is Status.PENDING and time.monotonic() - began < _SECONDS_TO_BEGIN:
@@ -108,9 +108,7 @@ def _shares(bill_id: str, settlement: str, amount: int, call: Call, office: Offi
         if bill is None:
             raise BillNotFound
         # What has been refunded since the settlement was reckoned is not refunded again.
-        shares = rules.spread(min(amount, max(0, -bill.outstanding_minor)), paid)
-        office.payments.keep_plan(bill_id, settlement, shares)
-        return shares
+        return rules.spread(min(amount, max(0, -bill.outstanding_minor)), paid)
 
     return decided(attempt)
 
@@ -128,21 +126,27 @@ def _with_nothing_on_its_way(bill_id: str, call: Call, office: Office) -> list[S
 
 
 def _opened_all(
-    shares: Iterable[Share], settlement: str, call: Call, office: Office
+    bill_id: str, shares: tuple[Share, ...], settlement: str, call: Call, office: Office
 ) -> tuple[list[Refund], Failure | None]:
     """Up to the first that has failed or cannot be opened."""
     refunds: list[Refund] = []
-    for share in shares:
-        try:
-            refunds.append(_opened(share, settlement, call, office))
-        except (RefundExceedsPayment, InvalidTransition) as problem:
-            return refunds, _failure(problem)
-        if failure := refunds[-1].failure:
-            return refunds, failure
-    return refunds, None
+    try:
+        refunds += [_opened(first, settlement, shares, call, office) for first in shares[:1]]
+        for share in _others(bill_id, shares, settlement, office):
+            if refunds[-1].failure:
+                break
+            refunds.append(_opened(share, settlement, (), call, office))
+    except (RefundExceedsPayment, InvalidTransition) as problem:
+        return refunds, _failure(problem)
+    return refunds, refunds[-1].failure if refunds else None
 
 
-def _opened(share: Share, settlement: str, call: Call, office: Office) -> Refund:
+def _others(bill_id: str, shares: tuple[Share, ...], settlement: str, office: Office) -> tuple[Share, ...]:
+    """Of the plan that was kept: somebody else may have been first, and have reckoned otherwise."""
+    return (office.payments.plan(bill_id, settlement) or shares)[1:] if len(shares) > 1 else ()
+
+
+def _opened(share: Share, settlement: str, plan: tuple[Share, ...], call: Call, office: Office) -> Refund:
     refund_id = ids.derived("refund", settlement, share.payment_id)
 
     def attempt() -> Refund:
@@ -154,7 +158,7 @@ def _opened(share: Share, settlement: str, call: Call, office: Office) -> Refund
         rules.check_refundable(basis.payment, share.amount, basis.refunded)
         new = changes.settled_back(refund_id, basis.payment, share.amount, settlement, call)
         pending = Pending(source=basis.payment.gateway_id)
-        return office.refunds.open(new, pending, basis, replace(call, token=refund_id)).state
+        return office.refunds.open(new, pending, basis, replace(call, token=refund_id), plan).state
 
     return decided(attempt)
 

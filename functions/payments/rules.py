@@ -47,7 +47,7 @@ class PaymentInProgress(Conflicting):
 
 
 class Overpayment(Refused):
-    code, detail = "OVERPAYMENT", "It is more than what is outstanding."
+    code, detail = "OVERPAYMENT", "It is more than what is outstanding and not on its way already."
 
 
 class CurrencyMismatch(Refused):

@@ -9,7 +9,7 @@ from hms import ids
 from hms.call import Outcome, decided
 from hms.errors import Forbidden
 from payments import changes, rules
-from payments.model import BY_GATEWAY, PaymentView, Pending, Status
+from payments.model import BY_GATEWAY, DESK, PaymentView, Pending, Status
 from payments.rules import BillNotFound, PaymentNotFound
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 # A replay that comes while the first is at work waits for it: ten seconds.
 _POLLS, _POLL_SECONDS = 20, 0.5
-# The gateway's name of money that needs none.
-_DESK = "desk"
 
 
 class Billing(Protocol):
@@ -38,6 +36,9 @@ class Billing(Protocol):
 
     def apply(self, transaction: Transaction, call: Call) -> None:
         """It moved: into the ledger."""
+
+    def unsettle(self, bill_id: str, settlement: str, failure: Failure, call: Call) -> None:
+        """What a visit's end owes back could not be paid back: a person has to look at the bill."""
 
     def release(self, transaction: Transaction, problem: Failure | None, call: Call) -> bool:
         """It will not move. False where it is in the ledger. With a `problem` a person is asked to look at it."""
@@ -76,7 +77,7 @@ def pay(command: PayBill, call: Call, office: Office) -> Outcome[PaymentView]:
         if found := office.payments.opened(payment_id):
             call.check_same(found.stored.done[0])
             return found
-        gateway = office.processor() if command.method in BY_GATEWAY else _DESK
+        gateway = office.processor() if command.method in BY_GATEWAY else DESK
         payment = changes.paid(payment_id, command, _payable(command, call, office), gateway, call)
         return office.payments.open(payment, pending, call)
 

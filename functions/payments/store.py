@@ -87,11 +87,6 @@ class Payments(Transactions[Payment]):
         item = self.table.get(_plan_key(bill_id, settlement))
         return tuple(Share(*one) for one in from_json(item.body or "")) if item else None
 
-    def keep_plan(self, bill_id: str, settlement: str, shares: Iterable[Share]) -> None:
-        """Raises `Conflict` where there is one."""
-        body = to_json([list(one) for one in shares]).decode()
-        self.table.commit([Insert(Item(*_plan_key(bill_id, settlement), body=body))])
-
     def note(self, gateway: str, event_id: str, now: datetime) -> bool:
         """Whether this notice of a processor comes for the first time."""
         until = int((now + _NOTICES_KEPT).timestamp())
@@ -145,11 +140,14 @@ class Refunds(Transactions[Refund]):
         paid = self._payments.read(rows.get(payment))
         return Basis(self.found(refund_id, rows), paid.state if paid else None, rows.get(refunds))
 
-    def open(self, refund: Refund, pending: Pending, basis: Basis, call: Call) -> Opened[Refund]:
-        """With its amount reserved on the payment."""
+    def open(
+        self, refund: Refund, pending: Pending, basis: Basis, call: Call, plan: tuple[Share, ...] = ()
+    ) -> Opened[Refund]:
+        """With its amount reserved on the payment; the first of a settlement with how the settlement is spread."""
         pointer = Item(f"payment#{refund.payment_id}", f"refund#{_position(refund)}")
         reserved = _refunds_row(refund.payment_id, basis.refunds, basis.refunded + refund.amount)
-        return self._open(refund, pending, RefundRequested.of(refund), call, [Insert(pointer), reserved])
+        kept = [_plan_row(refund, plan)] if plan else []
+        return self._open(refund, pending, RefundRequested.of(refund), call, [Insert(pointer), reserved, *kept])
 
     def of_payment(self, payment_id: str, limit: int | None = None, after: str | None = None) -> RefundPage:
         """Newest first, in two consistent reads."""
@@ -189,6 +187,11 @@ def _refunds_row(payment_id: str, before: Item | None, amount: int) -> Change:
 
 def _position(transaction: Transaction) -> str:
     return f"{rfc3339(transaction.created_at)}#{transaction.transaction_id}"
+
+
+def _plan_row(refund: Refund, shares: tuple[Share, ...]) -> Change:
+    body = to_json([list(one) for one in shares]).decode()
+    return Insert(Item(*_plan_key(refund.bill_id, refund.settlement or ""), body=body))
 
 
 def _plan_key(bill_id: str, settlement: str) -> Key:

@@ -53,14 +53,16 @@ def pursue_refund(refund_id: str, call: Call, office: Office) -> bool:
 
 
 def _pursue_unasked(payment: Payment, call: Call, office: Office) -> bool:
-    """Nothing was ever charged. What the desk has taken is there all the same, if the bill still has room for it."""
-    failing = EXPIRED if rules.is_late(payment, call.now) else None
-    if payment.method not in BY_GATEWAY:
-        failing = office.billing.reserve(payment, call)
-        if failing is None:
-            verdict = deciding.charge(payment.payment_id, office)
-            return _conclude(office.payments, payment, verdict, call, office)
-    return failing is not None and deciding.fail(office.payments, payment.payment_id, failing, call, office.billing)
+    """Nothing was ever charged. What the desk has taken is there all the same, whether or not the bill has room for it.
+
+    Where it has none, the ledger takes it and a person is asked to look: the drawer holds the money.
+    """
+    if payment.method in BY_GATEWAY:
+        late = rules.is_late(payment, call.now)
+        return late and deciding.fail(office.payments, payment.payment_id, EXPIRED, call, office.billing)
+    office.billing.reserve(payment, call)
+    verdict = deciding.charge(payment.payment_id, office)
+    return _conclude(office.payments, payment, verdict, call, office)
 
 
 def _looked(payment: Payment, call: Call, office: Office) -> Verdict:

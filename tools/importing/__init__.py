@@ -1,1 +1,1 @@
-"""`hms import`: people and visits of an older system, out of its CSV files."""
+"""`hms import`: people, visits, bills and payments of an older system, out of its CSV files."""

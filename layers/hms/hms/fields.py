@@ -97,6 +97,10 @@ def _calendar_date(value: Any) -> Any:
 
 AS_WRITTEN = BeforeValidator(_calendar_date, json_schema_input_type=date)
 CalendarDate = Annotated[Annotated[date, Field(strict=False)], AS_WRITTEN]
+# A day that may be reckoned with: its neighbours are days too.
+Day = Annotated[
+    Annotated[date, Field(strict=False, ge=date(_FIRST_YEAR, 1, 1), le=date(_LAST_YEAR, 12, 31))], AS_WRITTEN
+]
 
 
 def _plain_text(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from billing import allocations
-from billing.model import AllocationState, BillStatus
+from billing.model import AllocationState, BillStatus, ExceptionKind
 from billing.rules import BillNotFound, Failure
 from billing.settlement import bill_id_of
 from hms import ids
@@ -297,3 +297,17 @@ def test_who_is_overtaken_looks_again_at_what_is_left(till: Till) -> None:
 
     assert refusal(lambda: till.reserve(50_000)) == "OVERPAYMENT"
     assert till.bill.sums.reserved == 50_000
+
+
+def test_who_says_later_why_a_refund_failed_is_heard_too(till: Till) -> None:
+    till.open_bill()
+    till.pay(TOTAL)
+    till.reserve(100, "refund-1", kind="REFUND")
+    till.release(100, "refund-1", kind="REFUND")
+    assert till.exceptions() == []
+
+    for _ in range(2):
+        till.release(100, "refund-1", CLOSED, kind="REFUND")
+
+    assert [one.kind for one in till.exceptions()] == [ExceptionKind.REFUND_FAILED]
+    assert till.bill.sums.refund_reserved == 0

@@ -15,7 +15,7 @@ from billing.commands import BillItem, DiscountBill
 from billing.ledger import Priced
 from billing.model import BillStatus
 from hms import numbers
-from hms.errors import Forbidden, Invalid, Problem
+from hms.errors import Forbidden, IdempotencyKeyReused, Invalid, Problem
 from hms.money import AT_REST
 from hms.rows import Insert, Item, Key
 from tests.support.billing import (
@@ -493,3 +493,25 @@ def test_an_entry_says_who_when_and_why(till: Till) -> None:
     assert (posting.bill_number, posting.entries[0].line_id) == (bill.bill_number, bill.items[0].line_id)
     assert till.bills.many([NOBODY, bill.bill_id]) == [bill]
     assert Key(f"bill#{bill.bill_id}", "ledger#00000001") in till.table.items
+
+
+@pytest.mark.parametrize("word", ["adjust", "discount", "write_off"])
+def test_a_command_that_comes_again_after_many_others_is_still_known(till: Till, word: str) -> None:
+    bill_id = till.made(an_item(100_000))
+    commands: dict[str, Callable[[Call], Any]] = {
+        "adjust": lambda call: till.adjust(bill_id, an_item(5_000), call=call),
+        "discount": lambda call: till.discount(bill_id, 5_000, call=call),
+        "write_off": lambda call: till.write_off(bill_id, 5_000, call=call),
+    }
+    command = commands[word]
+    first = command(a_call(token="key-1", digest="asked"))
+    for _ in range(12):
+        till.discount(bill_id, 1)
+    before = till.read(bill_id)
+
+    again = command(a_call(token="key-1", digest="asked"))
+
+    assert (again.replayed, again.state) == (True, first.state)
+    assert till.read(bill_id) == before
+    with pytest.raises(IdempotencyKeyReused):
+        command(a_call(token="key-1", digest="asked otherwise"))

@@ -107,7 +107,11 @@ def test_a_refusal_is_an_answer(till: Till) -> None:
 
     assert ask("reserve", **PAYMENT | {"amount": 52_501}) == {
         "outcome": "refused",
-        "problem": {"code": "OVERPAYMENT", "detail": "It is more than what is outstanding.", "status": 422},
+        "problem": {
+            "code": "OVERPAYMENT",
+            "detail": "It is more than what is outstanding and not on its way already.",
+            "status": 422,
+        },
     }
     unknown = ask("reserve", **PAYMENT | {"bill_id": ids.new()})
     assert (unknown["problem"]["code"], unknown["problem"]["status"]) == ("BILL_NOT_FOUND", 404)

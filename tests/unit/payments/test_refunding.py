@@ -15,9 +15,8 @@ from hms.errors import Busy, Problem
 from hms.tasks import TaskFailed
 from payments import listing, refunding, tasks
 from payments.gateways import Verdict
-from payments.model import Refund, Status
+from payments.model import Method, Refund, Status
 from payments.query import ListRefunds
-from payments.rules import Share
 from tests.support.payments import (
     ANOTHER_PATIENT,
     AUDITOR,
@@ -29,6 +28,7 @@ from tests.support.payments import (
     THE_PATIENT,
     in_cash,
 )
+from tests.support.trouble import Died
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -328,7 +328,7 @@ def test_a_failed_settlement_asks_for_nothing_more(counter: Counter, paid_thrice
 
     assert {one.status for one in refunds(counter)} == {Status.FAILED}
     assert (counter.account.refunded, counter.account.refund_reserved) == (0, 0)
-    assert counter.billing.exceptions == [("REFUND_FAILED", refunds(counter)[-1].refund_id)]
+    assert counter.billing.exceptions == [("SETTLEMENT_FAILED", OVER)]
 
 
 def test_flows_are_begun_only_while_they_can_end_in_time(
@@ -379,11 +379,38 @@ def test_other_money_on_its_way_back_is_waited_for(counter: Counter) -> None:
 
 def test_a_plan_is_kept_once_by_whoever_is_faster(counter: Counter, paid_thrice: list[str]) -> None:
     counter.account.charged = 0
-    faster = [Share(paid_thrice[0], 10000)]
-    counter.trouble.next(lambda: counter.office.payments.keep_plan(BILL, OVER, faster), after=2)
+    counter.trouble.next(lambda: settle(counter, 30000), after=2)
 
     assert settle(counter) == {"outcome": "refunded"}
-    assert [(one.payment_id, one.amount) for one in refunds(counter)] == faster
+    assert sum(one.amount for one in refunds(counter)) == 30000
+
+
+def test_a_plan_of_which_nothing_was_begun_is_reckoned_anew(counter: Counter) -> None:
+    """Somebody has paid back a part by hand before the event came again."""
+    paid = counter.paid()
+    counter.account.charged = 26250
+    counter.trouble.next("dies before", after=5)
+    with pytest.raises(Died):
+        settle(counter)
+    assert refunds(counter) == []
+
+    counter.refund(paid, "100.00")
+
+    assert settle(counter, counter.account.credit) == {"outcome": "refunded"}
+    assert counter.account.outstanding == 0
+
+
+def test_what_was_paid_by_card_may_be_given_back_in_cash(counter: Counter) -> None:
+    paid = counter.paid()
+    counter.bank.refunds_say = NO
+    refusal(lambda: counter.refund(paid))
+
+    counter.refund(paid, method="CASH")
+
+    given = [(one.method, one.gateway, one.status) for one in refunds(counter) if one.status is Status.COMPLETED]
+    assert given == [(Method.CASH, "desk", Status.COMPLETED)]
+    assert counter.account.refunded == 52500
+    assert len(counter.bank.moved) == 1
 
 
 def test_a_silent_owner_of_bills_is_busy(counter: Counter) -> None:
