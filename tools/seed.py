@@ -65,7 +65,7 @@ def seed(system: System) -> list[Made]:
             paid, *unpaid = [desk.bill(patients[0], number) for number in range(len(BILLS))]
             desk.pay(paid)
             desk.cover(patients[0], first_day)
-            current.outcome = f"{len(services)} services, a bill paid and {len(unpaid)} open, a coverage"
+            current.outcome = f"{len(services)} services, {1 + len(unpaid)} bills, a coverage"
         with step("Demo visits") as current:
             past = desk.record(list(past_visits(first_day, patients, doctors)))
             coming = [desk.book(visit) for visit in coming_visits(first_day, patients, doctors)]

@@ -298,12 +298,15 @@ def test_a_statement_is_printed(desk: CashDesk, hospital: Hospital) -> None:
     desk.made(patient)
     path = f"/v1/patients/{patient['patient_id']}/statement.pdf"
 
-    printed = of_patient(hospital, patient).get(path, headers=PDF)
+    herself = of_patient(hospital, patient)
+
+    printed = herself.get(path, headers=PDF)
 
     assert (printed.status_code, printed.headers["Content-Type"]) == (200, "application/pdf")
     assert printed.content.startswith(b"%PDF-")
     assert printed.content.rstrip().endswith(b"%%EOF")
     assert "statement-" in printed.headers["Content-Disposition"]
+    refused(herself.get(path), 406, "NOT_ACCEPTABLE")
     refused(hospital.role("patient").get(path, headers=PDF), 403, "FORBIDDEN")
 
 

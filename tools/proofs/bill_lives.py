@@ -173,7 +173,7 @@ class Life:
             paid.back -= money.amount
 
     def _credit_goes_back(self) -> None:
-        """What is too much, over the payments; now and then the card takes nothing back, and a person tries again."""
+        """What is too much, over the payments; now and then the card takes nothing back, and a person has to look."""
         settled, credit = self._bill.bill.settlement_id, minor_units(self._bill.account.credit)
         if not credit or not settled or self._bill.account.flagged:
             return
@@ -184,7 +184,7 @@ class Life:
         if not comes:
             self._bill.unsettle(settled)
             self._is_settled()
-            self._bill.retry()
+            self._luck.choice((self._bill.retry, self._bill.retry, self._bill.resolve, self._is_settled))()
             self._is_settled()
 
     def _spread(self, credit: int) -> list[tuple[_Paid, int]]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from hms.money import wire
 from tools.proofs import oracle
@@ -191,10 +191,11 @@ def _at_processor(bill_id: str, accounts: Accounts) -> list[int]:
 
 def shown(worked: Iterable[Worked], accounts: Accounts) -> Table:
     """Every bill with its ledger, entry by entry."""
-    table = Table("the visit ended by", "it was", "ledger", "amount", "its tax", "the processor gave back", "the bill")
+    numbers = [Column(name, justify="right") for name in ("amount", "its tax", "given back")]
+    table = Table(Column("the visit ended by", no_wrap=True), "ledger", *numbers, Column("the bill", no_wrap=True))
     for one in worked:
         columns = ["\n".join(column) for column in zip(*one.entries, strict=True)]
         back = [wire(-amount) for amount in _at_processor(one.bill_id, accounts) if amount < 0]
-        bill = f"{one.bill['status']}\ntotal {one.bill['total_amount']}\ndue {one.bill['outstanding_amount']}"
-        table.add_row(one.case.ending.what, one.case.how, *columns, "\n".join(back), bill, end_section=True)
+        bill = f"{one.bill['status']}\n{one.bill['total_amount']}, due {one.bill['outstanding_amount']}"
+        table.add_row(f"{one.case.ending.what}\n{one.case.how}", *columns, "\n".join(back), bill, end_section=True)
     return table

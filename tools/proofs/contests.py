@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hms import ids
 from tools.proofs.callers import Ask
 from tools.proofs.load import together
 from tools.proofs.tills import TOTAL, paying
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 _STARTED_AT_ONCE, _MOST_ROUNDS = 5, 60
 _PARTS = 12
-# Taken, on its way, or refused; and 503, which asks to ask again.
-_EXPECTED = {(201, ""), (200, ""), (202, ""), (503, "BUSY")}
-_LATE = {(402, "PAYMENT_DECLINED")}
-_TAKEN = {(409, "BILL_ALREADY_PAID"), (409, "PAYMENT_IN_PROGRESS"), (422, "OVERPAYMENT")}
+# Paid, on its way, asked to ask again, or refused; where it took too long it was called off.
+_EXPECTED = {(201, ""), (200, ""), (202, ""), (503, "BUSY"), (402, "PAYMENT_DECLINED")}
+_EXPECTED |= {(409, "BILL_ALREADY_PAID"), (409, "PAYMENT_IN_PROGRESS"), (422, "OVERPAYMENT")}
+_FINAL = (200, 201, 402, 409, 422)
 
 
 @dataclass
@@ -31,16 +32,17 @@ class Contest:
 
     what: str
     bill_id: str
+    asks: list[Ask]
     answers: Counter[tuple[int, str]] = field(default_factory=Counter)
     slowest: float = 0
     late: int = 0
     wrong: list[str] = field(default_factory=list)
 
-    def heard(self, answers: list[Answer], expected: set[tuple[int, str]]) -> None:
+    def heard(self, answers: list[Answer]) -> None:
         said = [(one.status, one.code if one.status >= 400 else "") for one in answers]
         self.answers.update(said)
         self.slowest = max([self.slowest, *(one.seconds for one in answers)])
-        self.wrong += [f"answered {one}" for one in said if one not in expected | _LATE]
+        self.wrong += [f"answered {one}" for one in said if one not in _EXPECTED]
 
     def __str__(self) -> str:
         counted = sorted(self.answers.items())
@@ -49,57 +51,45 @@ class Contest:
 
 
 def held(till: Till, callers: int) -> list[Contest]:
-    """All contests, so many callers each; what is on its way afterwards is decided."""
+    """All contests, so many callers each; what is on its way afterwards is decided, and everybody asks again."""
+    contests = [
+        _contest(till, f"{callers} with one key", callers, TOTAL, key=ids.new()),
+        _contest(till, f"{callers} with their own keys", callers, TOTAL),
+        _contest(till, "12 pay a twelfth each", _PARTS, TOTAL // _PARTS),
+        _contest(till, "12 pay an eighth each", _PARTS, TOTAL // 8),
+    ]
     with ThreadPoolExecutor(max(callers, _PARTS)) as crew:
         _warm_up(crew, till, callers)
-        contests = [
-            _one_key(crew, till, callers),
-            _own_keys(crew, till, callers),
-            _parts(crew, till, "12 pay a twelfth each", TOTAL // _PARTS),
-            _parts(crew, till, "12 pay an eighth each", TOTAL // 8),
-        ]
-    till.comes_to_rest()
+        for one in contests:
+            _pay(crew, till, one)
+        till.comes_to_rest()
+        for one in contests:
+            _asked_again(one, list(crew.map(till.persists, one.asks)))
     for one in contests:
         _paid_by_the_next(till, one)
     return contests
 
 
-def _one_key(crew: ThreadPoolExecutor, till: Till, callers: int) -> Contest:
-    """All are answered with the same payment, in the end as what became of it."""
-    what = f"{callers} with one key"
-    contest = Contest(what, till.bill(what))
-    ask = paying(contest.bill_id)
-    answers = together(crew, till.way, [ask] * callers)
-    contest.heard(answers, _EXPECTED)
-    again = list(crew.map(till.persists, [ask] * callers))
-    payments = {one.body.get("payment_id") for one in (*answers, *again) if one.status < 300}
-    if len(payments) > 1:
-        contest.wrong.append(f"{len(payments)} payments under one key")
-    if len({one.status for one in again} - {202}) > 1:
-        contest.wrong.append(f"one key was answered with {Counter(one.status for one in again)}")
-    return contest
+def _contest(till: Till, what: str, callers: int, amount: int, key: str = "") -> Contest:
+    bill_id = till.bill(what)
+    return Contest(what, bill_id, [paying(bill_id, amount, key=key or ids.new()) for _ in range(callers)])
 
 
-def _own_keys(crew: ThreadPoolExecutor, till: Till, callers: int) -> Contest:
-    what = f"{callers} with their own keys"
-    contest = Contest(what, till.bill(what))
-    _all_pay(crew, till, contest, callers, TOTAL)
-    return contest
+def _pay(crew: ThreadPoolExecutor, till: Till, contest: Contest) -> None:
+    """All at once; who was told to ask again does so."""
+    answers = together(crew, till.way, contest.asks)
+    contest.heard(answers)
+    busy = [ask for ask, one in zip(contest.asks, answers, strict=True) if one.status in (0, 503)]
+    contest.heard(list(crew.map(till.way.send, busy)))
 
 
-def _parts(crew: ThreadPoolExecutor, till: Till, what: str, amount: int) -> Contest:
-    contest = Contest(what, till.bill(what))
-    _all_pay(crew, till, contest, _PARTS, amount)
-    return contest
-
-
-def _all_pay(crew: ThreadPoolExecutor, till: Till, contest: Contest, callers: int, amount: int) -> None:
-    """Each under a key of their own, and again where they were asked to ask again."""
-    asks = [paying(contest.bill_id, amount) for _ in range(callers)]
-    answers = together(crew, till.way, asks)
-    contest.heard(answers, _EXPECTED | _TAKEN)
-    undecided = [ask for ask, one in zip(asks, answers, strict=True) if one.status in (0, 202, 503)]
-    contest.heard(list(crew.map(till.persists, undecided)), _EXPECTED | _TAKEN)
+def _asked_again(contest: Contest, answers: list[Answer]) -> None:
+    """Each key is answered by what became of its payment: one key by one payment, however often it was asked with."""
+    contest.wrong += [f"answered {one.status} when all was decided" for one in answers if one.status not in _FINAL]
+    keys = {ask.headers["Idempotency-Key"] for ask in contest.asks}
+    payments = {one.body["payment_id"] for one in answers if one.done}
+    if len(payments) > len(keys) or (len(keys) == 1 and len({one.status for one in answers}) > 1):
+        contest.wrong.append(f"{len(keys)} keys are answered by {len(payments)} payments")
 
 
 def _paid_by_the_next(till: Till, contest: Contest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hms import ids
 from tools.proofs.callers import proxied
-from tools.proofs.machines import Point, machines, traced
+from tools.proofs.machines import OffThePath, Point, machines, traced
 from tools.proofs.tills import TOTAL, later, paying, refunding
 
 if TYPE_CHECKING:
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from tools.proofs.ledgers import Body
     from tools.proofs.machines import Machine
     from tools.proofs.tills import Till
+    from tools.system import System
 
     type _Opens = Callable[[Till, str, str], tuple[Ask, Body]]
 
-_AT_ONCE = 3
+_AT_ONCE, _TRIES = 2, 10
+_FUNCTIONS = ("payments-api", "payments-tasks", "billing-tasks", "payments-simulator")
 # What has a payment opened, and its flow left for somebody else to run.
 _OPENED_ONLY = "lose@stepfunctions.StartSyncExecution#1:before"
 # The states of a flow, as they follow each other.
@@ -114,8 +117,12 @@ class Deaths:
     # The flows.
 
     def _points(self, machine: Machine, source: str, path: Sequence[str], opens: _Opens) -> list[Point]:
-        _, given = opens(self._till, f"{source}, traced", source)
-        return machine.points(given, path)
+        for _ in range(_TRIES):
+            _, given = opens(self._till, f"{source}, traced", source)
+            with suppress(OffThePath):
+                return machine.points(given, path)
+        message = f"no {source} goes through {path}"
+        raise RuntimeError(message)
 
     def _takes(self, machine: Machine, source: str, point: Point) -> list[Death]:
         return [self._dies(machine, point, tries, source, opened_payment) for tries in self._tries(point)]
@@ -153,12 +160,24 @@ def opened_refund(till: Till, what: str, source: str) -> tuple[Ask, Body]:
 
 
 def opened(till: Till, ask: Ask, key: str) -> tuple[Ask, Body]:
-    answer = till.way.send(_with(ask, "X-Test-Fault", _OPENED_ONLY))
-    if answer.status != 202:
-        message = f"{ask.resource}: {answer.status} {answer.body}"
-        raise RuntimeError(message)
-    same = {name: answer.body[name] for name in (key, "bill_id", "currency", "method")}
-    return ask, {**same, "amount": TOTAL, "correlation_id": ids.new()}
+    """Asks until it is on its way."""
+    for _ in range(_TRIES):
+        answer = till.way.send(_with(ask, "X-Test-Fault", _OPENED_ONLY))
+        if answer.status == 202:
+            same = {name: answer.body[name] for name in (key, "bill_id", "currency", "method")}
+            return ask, {**same, "amount": TOTAL, "correlation_id": ids.new()}
+    message = f"{ask.resource}: {answer.status} {answer.body}"
+    raise RuntimeError(message)
+
+
+def counted(system: System, since: float) -> int:
+    """How often a function died since then, as far as logs tell: an emulator under load loses lines."""
+    client, deaths = system.client("logs"), 0
+    for name in _FUNCTIONS:
+        pages = client.get_paginator("filter_log_events")
+        for page in pages.paginate(logGroupName=f"/aws/lambda/{system.stack}-{name}", startTime=int(since * 1000)):
+            deaths += sum('"fault": "die"' in event["message"] for event in page["events"])
+    return deaths
 
 
 def ends(points: Sequence[Point]) -> list[Point]:

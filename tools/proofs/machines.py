@@ -35,6 +35,10 @@ class Point(NamedTuple):
         return f"{self.task} at {self.place}"
 
 
+class OffThePath(Exception):
+    """What the next state needs is not there."""
+
+
 class Machine:
     """A copy of the flow with this name."""
 
@@ -70,7 +74,10 @@ class Machine:
         return str(json.loads(found["output"])["outcome"])
 
     def points(self, given: Input, path: Sequence[str]) -> list[Point]:
-        """Every point of the tasks on a path of states, in order, as they are walked by hand."""
+        """Every point of the tasks on a path of states, in order, as they are walked by hand.
+
+        Raises `OffThePath` where a task's answer leads elsewhere, as on a machine that is too slow.
+        """
         known: dict[str, Any] = {**given, "faults": {name: ["trace@*"] for name, _ in self._tasks()}}
         found: list[Point] = []
         for name in path:
@@ -121,5 +128,7 @@ def traced(client: Any, function: str, payload: Input) -> tuple[Any, list[str]]:
 def _at(known: Input, path: str) -> Any:
     node: Any = known
     for name in path.removeprefix("$.").split("."):
+        if name not in node:
+            raise OffThePath(path)
         node = node[name]
     return node

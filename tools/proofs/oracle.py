@@ -80,13 +80,16 @@ class _Before:
 
 @dataclass(frozen=True)
 class Account:
-    """A bill. Every change gives another; `fee` is the visit's consultation fee, net."""
+    """A bill. Every change gives another; `fee` is the visit's consultation fee, net.
+
+    Where it waits for a person, `flagged` is the version of the visit at which it does.
+    """
 
     lines: tuple[Line, ...]
     fee: Fraction = NOTHING
     provisional: bool = False
     voided: bool = False
-    flagged: bool = False
+    flagged: int = 0
     before: _Before | None = None
     written_off: Fraction = NOTHING
     paid: Fraction = NOTHING
@@ -190,9 +193,9 @@ class Account:
             return self
         return self.priced(fee)
 
-    def ended(self, end: End, fee: Fraction) -> Account:
-        """Nothing while money is on its way, or while a person has to look at the bill."""
-        if self.flagged or (self.before and self.before.outcome == end.outcome):
+    def ended(self, end: End, fee: Fraction, version: int = 1) -> Account:
+        """Nothing while money is on its way, or while a person has to look at the bill as this version left it."""
+        if version <= self.flagged or (self.before and self.before.outcome == end.outcome):
             return self
         if self.reserved or self.refund_reserved:
             raise Against("RESERVED")
@@ -206,15 +209,15 @@ class Account:
             open_again.refunded,
             open_again.provisional,
         )
-        return replace(after, fee=fee, provisional=False, before=before)
+        return replace(after, fee=fee, provisional=False, before=before, flagged=0)
 
-    def resumed(self, fee: Fraction) -> Account:
+    def resumed(self, fee: Fraction, version: int) -> Account:
         """The visit's end was taken back."""
-        if self.flagged or self.before is None:
+        if version <= self.flagged or self.before is None:
             return self
         if self.reserved or self.refund_reserved:
             raise Against("RESERVED")
-        return self.back().priced(fee)
+        return replace(self.back().priced(fee), flagged=0)
 
     def back(self) -> Account:
         """As it was before the visit ended, with what was charged since."""
@@ -227,14 +230,14 @@ class Account:
         since = tuple(line for line in self.lines if line.kind == "CHARGE")
         return replace(undone, lines=(*since, *before.lines), written_off=before.written_off, voided=False)
 
-    def unsettled(self) -> Account:
+    def unsettled(self, version: int) -> Account:
         """What was to be given back could not be: a person has to look."""
         refunded = self.before.refunded if self.before else NOTHING
         undone = self if self.refunded != refunded or self.refund_reserved else self.back()
-        return replace(undone, flagged=True)
+        return replace(undone, flagged=version)
 
-    def looked_at(self) -> Account:
-        return replace(self, flagged=False)
+    def tried_again(self) -> Account:
+        return replace(self, flagged=0)
 
     def called_off(self, end: End, fee: Fraction) -> Account:
         """Every line taken back, a fee in their place where there is one."""

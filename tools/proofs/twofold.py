@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from billing import allocations, exceptions, service, settlement
 from billing.allocations import Transfer
-from billing.commands import AdjustBill, CreateBill, DiscountBill, VoidBill, WriteOffBill
+from billing.commands import AdjustBill, CreateBill, DiscountBill, ResolveException, VoidBill, WriteOffBill
 from billing.model import BillView, EntryKind, Method
 from billing.rules import Failure, Reserved
 from billing.store import Bills
@@ -177,17 +177,18 @@ class Twofold:
         self._does("opened again", self._open, lambda: self.account)
 
     def settle(self, end: End, fee: int) -> None:
-        self._does(f"{' '.join(map(str, end))}: settled", self._settle, lambda: self.account.ended(end, rupees(fee)))
+        what = f"{' '.join(map(str, end))}: settled"
+        self._does(what, self._settle, lambda: self.account.ended(end, rupees(fee), self._version))
 
     def resume(self, fee: int) -> None:
         """The visit's end was taken back."""
-        self._does("came after all: settled", self._settle, lambda: self.account.resumed(rupees(fee)))
+        self._does("came after all: settled", self._settle, lambda: self.account.resumed(rupees(fee), self._version))
 
     def unsettle(self, settlement_id: str) -> None:
         self._does(
             "taken back, for a person",
             lambda: settlement.unsettle(self._bill_id, settlement_id, _REFUSED, self._call(), self._bills),
-            self.account.unsettled,
+            lambda: self.account.unsettled(self._version),
         )
 
     def retry(self) -> None:
@@ -195,7 +196,16 @@ class Twofold:
         self._does(
             "tried again",
             lambda: exceptions.retry(exception_id, self._call(), self._bills),
-            self.account.looked_at,
+            self.account.tried_again,
+        )
+
+    def resolve(self) -> None:
+        """A person has paid it back some other way: nothing is to be settled again."""
+        exception_id, command = self.bill.flagged or "", ResolveException(resolution="Paid back in cash")
+        self._does(
+            "put right by hand",
+            lambda: exceptions.resolve(exception_id, command, self._call(), self._bills),
+            lambda: self.account,
         )
 
     def rebuild(self) -> int:
