@@ -168,7 +168,7 @@ ASKED: dict[str, dict[str, dict[str, Any]]] = {
         "RefundAtGateway": {"task": "refund_at_gateway", "refund_id": "r"},
         "Apply": {"task": "apply", **GIVEN_BACK},
         "CompleteRefund": {"task": "complete_refund", "refund_id": "r", "gateway_id": "g"},
-        "Release": {"task": "release", **GIVEN_BACK, "problem": PROBLEM},
+        "Release": {"task": "release", **GIVEN_BACK},
         "FailRefund": {"task": "fail_refund", "refund_id": "r", **PROBLEM},
     },
 }

@@ -436,7 +436,7 @@ def test_the_processors_statement_agrees_with_the_ledger(desk: CashDesk, hospita
 
     assert not [one for one in found["differences"] if one["key"] in moved]
     assert {one["movement"] for one in found["totals"]} >= {"PAYMENT"}
-    assert [one["method"] for one in found["desk"] if one["movement"] == "PAYMENT"] == ["CASH"]
+    assert "CASH" in [one["method"] for one in found["desk"] if one["movement"] == "PAYMENT"]
 
 
 def test_money_that_only_the_processor_knows_of_is_found(desk: CashDesk, hospital: Hospital) -> None:
