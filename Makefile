@@ -70,7 +70,7 @@ integration: setup ## one part against its engine
 e2e: setup ## over HTTP, and the table on its engine; ENDPOINT_URL=… uses the emulator there
 	@ENDPOINT_URL=$(ENDPOINT_URL) $(PYTEST) -n 2 -m "not chaos" tests/e2e tests/integration/test_table.py
 
-chaos: setup ## on a deployed hospital consumers die at every call they make, P4 and P12 small (an hour on two cores)
+chaos: setup ## on a deployed hospital consumers and flows of money die at every call they make, P3, P4 and P12 small (hours on two cores)
 	@ENDPOINT_URL=$(ENDPOINT_URL) $(PYTEST) -m chaos tests
 
 test: lint types ## everything but chaos: lint, types, unit, contract, integration, e2e

@@ -39,6 +39,7 @@ NO_REFUND = Verdict("DECLINED", None, "REFUND_DECLINED", "The card's bank does n
 
 
 @pytest.mark.e2e
+@pytest.mark.chaos
 def test_money_is_charged_once_whatever_happens(failing_system: System) -> None:
     report = p3.prove(failing_system, full=False)
 
