@@ -19,11 +19,13 @@ from payments import tasks as payments_tasks
 from payments.gateways import Verdict
 from tests.support.billing import VISIT, Till, cancelled
 from tests.support.payments import DECLINED, SLOW, Counter
-from tools.proofs import p3
+from tools.proofs import contests, p3, sources
 from tools.proofs.accounts import Accounts, Findings, Line, judged
 from tools.proofs.callers import Answer
+from tools.proofs.contests import Contest
 from tools.proofs.deaths import Death, ends
 from tools.proofs.machines import Point
+from tools.proofs.sources import Source, Tried
 from tools.proofs.tills import paying, refunding
 
 if TYPE_CHECKING:
@@ -299,6 +301,35 @@ def test_a_caller_is_to_be_told_what_became_of_it(kind: str, status: str | None,
 
 def test_a_caller_who_was_never_answered_is_found() -> None:
     assert Death("x", paying("b")).wrong(Accounts({}, {}, {}, {}, set(), {}, []))
+
+
+def test_a_contest_that_paid_a_bill_twice_or_not_at_all_is_found(house: House) -> None:
+    paid, unpaid = house.bill(), house.bill()
+    house.pays(paid)
+    accounts = house.accounts()
+
+    assert contests.judged(Contest("50 with one key", paid, []), accounts) == []
+    assert len(contests.judged(Contest("50 with one key", paid, [], wrong=["answered 500"]), accounts)) == 1
+    assert len(contests.judged(Contest("12 pay a part", unpaid, []), accounts)) == 1
+    assert len(contests.judged(Contest("50 with one key", unpaid, []), accounts)) == 2
+
+
+def test_a_contest_hears_what_nobody_should_be_answered() -> None:
+    contest = Contest("50 with one key", "b", [])
+    contest.heard([Answer(201, {}, 1), Answer(409, {"code": "BILL_ALREADY_PAID"}, 2)])
+    assert (contest.wrong, contest.slowest) == ([], 2)
+    contest.heard([Answer(500, {"code": "INTERNAL"}, 3), Answer(0, {}, 30)])
+    assert (len(contest.wrong), contest.slowest) == (2, 30)
+
+
+def test_a_source_that_does_not_become_what_it_should_is_found(house: House) -> None:
+    bill = house.bill()
+    house.pays(bill)
+    accounts = house.accounts()
+
+    assert sources.judged([Tried(Source("tok_ok", "COMPLETED"), bill)], accounts) == []
+    assert sources.judged([Tried(Source("tok_ok", "COMPLETED", "COMPLETED"), bill)], accounts)
+    assert sources.judged([Tried(Source("tok_declined", "FAILED"), bill)], accounts)
 
 
 def test_a_few_points_are_the_last_of_each_task() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ import pytest
 from billing import clinic, ledger, rules, settlement, terms
 from hms import money
 from payments import rules as payments_rules
-from tools.proofs import ledgers, oracle
-from tools.proofs.asked import Item, Money, minor_units, rupees
+from tools.proofs import cancellations, ledgers, oracle, p11
+from tools.proofs.accounts import Accounts
+from tools.proofs.accounts import Line as Moved
+from tools.proofs.asked import Item, Money, answered, minor_units, rupees
 from tools.proofs.bill_lives import Life, led
 from tools.proofs.ledgers import Balance
 from tools.proofs.oracle import Account, Against, End, Line
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tools.proofs.ledgers import Kept
+    from tools.system import System
 
 pytestmark = pytest.mark.proof
 LIVES = 5_000
@@ -231,3 +235,94 @@ def test_an_event_that_tells_something_else_is_found(name: str, value: Any, kept
 )
 def test_a_status_is_what_the_sums_say(balance: Balance, status: str) -> None:
     assert balance.status == status
+
+
+# ── the cancellation table ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.e2e
+def test_the_cancellation_table_is_as_the_rules_say(system: System) -> None:
+    table = p11.worked_through(system, full=False)
+
+    assert table.wrong == []
+    assert (table.cases, table.findings.captures) == (21, 21)
+
+
+CASES = {str(case): case for case in cancellations.cases(full=True)}
+LATE = CASES["patient, exactly 2 h before, paid"]
+
+
+def test_every_end_is_tried_unpaid_paid_in_part_and_paid() -> None:
+    assert len(CASES) == 28
+    assert {case.ending.end for case in CASES.values()} == {
+        End("CANCELLED", "PATIENT", 7201),
+        End("CANCELLED", "PATIENT", 7200),
+        End("CANCELLED", "PATIENT", 7199),
+        End("CANCELLED", "CLINIC", 1),
+        End("CANCELLED", "DOCTOR", 1),
+        End("NO_SHOW"),
+        End("COMPLETED"),
+    }
+
+
+def test_half_of_a_fee_and_the_tax_on_it_are_rounded_up() -> None:
+    """Half of 501.05 is 250.525; 5 % of that is 12.5265."""
+    assert LATE.entries == [
+        ("CHARGE", "526.10"),
+        ("FEE", "263.06"),
+        ("PAYMENT", "-226.10"),
+        ("PAYMENT", "-300.00"),
+        ("REFUND", "226.10"),
+        ("REFUND", "36.94"),
+        ("REVERSAL", "-526.10"),
+    ]
+
+
+@dataclass
+class Case:
+    """One that was worked through as the rules say, and what the processor moved for it."""
+
+    worked: cancellations.Worked
+    accounts: Accounts
+
+    @property
+    def wrong(self) -> list[str]:
+        return cancellations.judged([self.worked], self.accounts)
+
+
+@pytest.fixture
+def case() -> Case:
+    account, back = LATE.expected
+    bill = answered(account) | {"provisional": False, "outcome": "CANCELLED", "reserved_amount": "0.00"}
+    entries = [(kind, amount, "0.00") for kind, amount in LATE.entries]
+    moved = {f"payment-{amount}": {"bill_id": "b"} for amount in LATE.payments}
+    given = {f"refund-{amount}": {"bill_id": "b"} for amount in back}
+    lines = [Moved("PAYMENT", f"payment-{amount}", amount) for amount in LATE.payments]
+    lines += [Moved("REFUND", f"refund-{amount}", amount) for amount in back]
+    return Case(cancellations.Worked(LATE, "b", bill, entries), Accounts({}, {}, moved, given, set(), {}, lines))
+
+
+def test_a_case_that_is_as_the_rules_say_is_judged_so(case: Case) -> None:
+    assert case.wrong == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("status", "PAID"), ("total_amount", "263.05"), ("provisional", True), ("outcome", None)]
+)
+def test_a_bill_that_is_not_as_the_rules_say_is_found(name: str, value: Any, case: Case) -> None:
+    case.worked.bill[name] = value
+
+    assert len(case.wrong) == 1
+
+
+def test_a_ledger_that_is_not_as_the_rules_say_is_found(case: Case) -> None:
+    case.worked.entries.pop()
+
+    assert len(case.wrong) == 1
+
+
+def test_a_refund_that_the_processor_did_not_make_or_made_of_another_amount_is_found(case: Case) -> None:
+    last = case.accounts.statement.pop()
+    assert len(case.wrong) == 1
+    case.accounts.statement.append(last._replace(amount=last.amount + 1))
+    assert len(case.wrong) == 1

@@ -55,8 +55,8 @@ def held(till: Till, callers: int) -> list[Contest]:
     contests = [
         _contest(till, f"{callers} with one key", callers, TOTAL, key=ids.new()),
         _contest(till, f"{callers} with their own keys", callers, TOTAL),
-        _contest(till, "12 pay a twelfth each", _PARTS, TOTAL // _PARTS),
-        _contest(till, "12 pay an eighth each", _PARTS, TOTAL // 8),
+        _contest(till, f"{_PARTS} pay a twelfth each", _PARTS, TOTAL // _PARTS),
+        _contest(till, f"{_PARTS} pay an eighth each", _PARTS, TOTAL // 8),
     ]
     with ThreadPoolExecutor(max(callers, _PARTS)) as crew:
         _warm_up(crew, till, callers)

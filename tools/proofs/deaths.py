@@ -174,8 +174,9 @@ def counted(system: System, since: float) -> int:
     """How often a function died since then, as far as logs tell: an emulator under load loses lines."""
     client, deaths = system.client("logs"), 0
     for name in _FUNCTIONS:
+        group, since_ms = f"/aws/lambda/{system.stack}-{name}", int(since * 1000)
         pages = client.get_paginator("filter_log_events")
-        for page in pages.paginate(logGroupName=f"/aws/lambda/{system.stack}-{name}", startTime=int(since * 1000)):
+        for page in pages.paginate(logGroupName=group, startTime=since_ms, filterPattern="TEST"):
             deaths += sum('"fault": "die"' in event["message"] for event in page["events"])
     return deaths
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hms import ids
 from tools import flows
-from tools.proofs.consumers import wait_until_quiet
+from tools.proofs.consumers import redelivering, wait_until_quiet
 from tools.proofs.deaths import ends
 from tools.proofs.machines import OffThePath, machines
 from tools.proofs.tills import TOTAL, physical
@@ -31,6 +31,8 @@ _AT_ONCE = 2
 _EARLY = timedelta(hours=-3)
 _TIMES = 3
 _QUIET_SECONDS = 600
+# A message that failed comes again: soon, but not while its flow may be at work.
+_AGAIN_SECONDS = 25
 _FLOW = "settle-appointment"
 _TRIES = 5
 # What is asked of the flow where the card takes its money back, and where it does not.
@@ -69,13 +71,17 @@ class Settling:
 
     def all_happen(self) -> None:
         """What a death leaves undone, the event of the visit does when it comes; it comes late."""
+        with redelivering(self._till.system, _AGAIN_SECONDS):
+            self._all_die()
+            self._others()
+            self.comes_to_rest()
+
+    def _all_die(self) -> None:
         with machines(self._till.system, _FLOW) as (machine,), _held_back(self._till):
             dying = [one for source in _PATHS for one in self._dying(source, self._points(machine, source))]
             with ThreadPoolExecutor(_AT_ONCE) as crew:
                 list(crew.map(partial(_dies, machine), dying, self._cancelled(dying)))
             self.deaths = len(dying)
-        self._others()
-        self.comes_to_rest()
 
     def _points(self, machine: Machine, source: str) -> list[Point]:
         for _ in range(_TRIES):
@@ -121,21 +127,24 @@ class Settling:
         """
         before = {name: accounts.bills[name].state for name in self._bills(accounts)}
         told = [one for one in self._visits.events() if one["subject"] in self._ours]
-        sqs = self._till.system.client("sqs")
+        sqs, queues = self._till.system.client("sqs"), {flow: self._queue(flow) for flow in flows.STARTED_BY}
         messages = [
             (flow, event) for flow, kinds in flows.STARTED_BY.items() for event in told if event["type"] in kinds
         ]
         again = messages * _TIMES
         random.shuffle(again)
-        for flow, event in again:
-            queue = physical(self._till.system, flow.title().replace("-", "") + "Queue")
-            sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event))
         self.redelivered = len(again)
-        self.comes_to_rest()
+        with redelivering(self._till.system, _AGAIN_SECONDS):
+            for flow, event in again:
+                sqs.send_message(QueueUrl=queues[flow], MessageBody=json.dumps(event))
+            self.comes_to_rest()
         after = self._till.accounts()
         changed = [name for name, state in before.items() if after.bills[name].state != state]
         failed = {one["bill_id"] for one in after.refunds.values() if one["status"] == "FAILED"}
         return [f"bill {name} changed when events came again" for name in changed if name not in failed]
+
+    def _queue(self, flow: str) -> str:
+        return physical(self._till.system, flow.title().replace("-", "") + "Queue")
 
     def judged(self, accounts: Accounts) -> list[str]:
         """Bills that are not what their visits' ends make them."""
