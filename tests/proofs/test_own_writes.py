@@ -26,6 +26,9 @@ READ_BY_KEY = {
     "list_patient_calendar_tokens",
     "list_doctor_calendar_tokens",
     "list_template_versions",
+    "list_coverages",
+    "list_eligibility_checks",
+    "list_claims",
 }
 
 

@@ -97,8 +97,10 @@ def bills_of(rows: Iterable[Row]) -> dict[str, Kept]:
 
 
 def _keep(kept: Kept, row: Row) -> None:
-    body = json.loads(row["body"])
     what, _, named = row["sk"].partition("#")
+    if what == "done":
+        return
+    body = json.loads(row["body"])
     if what == "state":
         kept.state = body
     elif what == "ledger":
