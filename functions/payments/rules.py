@@ -54,6 +54,10 @@ class CurrencyMismatch(Refused):
     code, detail = "CURRENCY_MISMATCH", "The bill is in another currency."
 
 
+class ReferenceRecorded(Conflicting):
+    code, detail = "REFERENCE_RECORDED", "A payment with this reference is recorded on this bill already."
+
+
 class PaymentDeclined(Problem):
     """`detail` is the processor's reason, in words for the payer."""
 
@@ -75,6 +79,7 @@ PAYMENT_PROBLEMS = (
     PaymentInProgress,
     Overpayment,
     CurrencyMismatch,
+    ReferenceRecorded,
     PaymentDeclined,
     InvalidTransition,
 )

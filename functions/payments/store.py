@@ -8,6 +8,7 @@
 | what of a payment is or is being paid back | `payment#<id>` | `refunds` | |
 | a payment's refunds | `payment#<id>` | `refund#<created>#<refund>` | |
 | a bill's payments, a patient's | `bill#<id>`, `patient#<id>` | `payment#<created>#<payment>` | |
+| a reference of what the desk received | `bill#<id>` | `reference#<method>#<reference>` | |
 | how a settlement's refund is spread | `bill#<id>` | `settlement#<settlement>` | |
 | notice of a processor | `notice#<gateway>#<event>` | `seen` | |
 """
@@ -24,8 +25,8 @@ from hms.fields import day_of, rfc3339
 from hms.rows import Conflict, Insert, Item, Key, Query, Replace, starting
 from hms.shards import merged, partitions, sharded, whole
 from payments.clinic import clinic
-from payments.model import Payment, PaymentRequested, Refund, RefundRequested, Status
-from payments.rules import Share
+from payments.model import DESK, Payment, PaymentRequested, Refund, RefundRequested, Status
+from payments.rules import ReferenceRecorded, Share
 from payments.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ class Shown(NamedTuple):
     payment: Payment
     refunded: int
 
+    @property
+    def is_void(self) -> bool:
+        return self.payment.status is Status.FAILED or self.refunded == self.payment.amount
+
 
 class ShownPage(NamedTuple):
     """`positions` are where the payments stand in their list; `last` is where to go on from, None at the end."""
@@ -61,10 +66,11 @@ class Payments(Transactions[Payment]):
         super().__init__(table, "payment", Payment)
 
     def open(self, payment: Payment, pending: Pending, call: Call) -> Opened[Payment]:
+        """With a claim on its reference. Raises `ReferenceRecorded`."""
         pointer = f"payment#{_position(payment)}"
         owners = (f"bill#{payment.bill_id}", f"patient#{payment.patient_id}")
-        pointers = [Insert(Item(owner, pointer)) for owner in owners]
-        return self._open(payment, pending, PaymentRequested.of(payment), call, pointers)
+        more = [*(Insert(Item(owner, pointer)) for owner in owners), *self._claimed(payment)]
+        return self._open(payment, pending, PaymentRequested.of(payment), call, more)
 
     def shown(self, payment_id: str) -> Shown | None:
         """One read."""
@@ -95,6 +101,19 @@ class Payments(Transactions[Payment]):
         except Conflict:
             return False
         return True
+
+    def _claimed(self, payment: Payment) -> list[Change]:
+        """Two people may record one transfer. What has failed, or went back, leaves its reference to the next."""
+        if payment.gateway != DESK or not payment.reference:
+            return []
+        key = _reference_key(payment.bill_id, payment.method, payment.reference)
+        before = self.table.get(key)
+        if before is None:
+            return [Insert(Item(*key, body=payment.payment_id))]
+        earlier = self.shown(before.body or "")
+        if earlier is None or not earlier.is_void:
+            raise ReferenceRecorded
+        return [Replace(Item(*key, version=before.version + 1, body=payment.payment_id))]
 
     def _pointed(self, owner: str, limit: int | None, after: str | None) -> ShownPage:
         query = Query(owner, *starting("payment#"), limit=limit, after=after, forward=False)
@@ -169,6 +188,10 @@ class Refunds(Transactions[Refund]):
 class RefundPage(NamedTuple):
     refunds: list[Refund]
     last: str | None
+
+
+def _reference_key(bill_id: str, method: str, reference: str) -> Key:
+    return Key(f"bill#{bill_id}", f"reference#{method}#{''.join(reference.split()).casefold()}")
 
 
 def refunds_key(payment_id: str) -> Key:

@@ -88,6 +88,44 @@ def test_what_the_desk_has_asks_no_bank(counter: Counter, method: str) -> None:
     assert [name for name in counter.trouble.calls if name.startswith("bank")] == []
 
 
+@pytest.mark.parametrize("method", ["CASH", "BANK_TRANSFER"])
+def test_what_two_people_record_of_one_bill_by_one_reference_is_recorded_once(counter: Counter, method: str) -> None:
+    desk: dict[str, Any] = {"method": method, "source": None}
+    first = counter.pay("100.00", reference="NEFT 17", call=counter.call(key="one"), **desk)
+
+    assert refusal(lambda: counter.pay("100.00", reference="neft  17", **desk)) == "REFERENCE_RECORDED"
+    again = counter.pay("100.00", reference="NEFT 17", call=counter.call(key="one"), **desk)
+    assert (again.replayed, again.state) == (True, first.state)
+    counter.pay("100.00", reference="NEFT 18", **desk)
+    assert counter.account.paid == 20000
+
+
+def test_what_went_back_leaves_its_reference_to_the_next(counter: Counter) -> None:
+    desk: dict[str, Any] = {"method": "CASH", "source": None, "reference": "R-17"}
+    payment_id = counter.pay("100.00", **desk).state.payment_id
+    counter.refund(payment_id, "99.99")
+    assert refusal(lambda: counter.pay("200.00", **desk)) == "REFERENCE_RECORDED"
+    counter.refund(payment_id, "0.01")
+
+    counter.pay("200.00", **desk)
+
+    assert refusal(lambda: counter.pay("200.00", **desk)) == "REFERENCE_RECORDED"
+    assert counter.account.paid - counter.account.refunded == 20000
+
+
+def test_what_has_failed_leaves_its_reference_to_the_next(counter: Counter) -> None:
+    desk: dict[str, Any] = {"method": "CASH", "source": None, "reference": "R-17"}
+    counter.waiting = True
+    counter.pay(call=counter.call(key="one"), **desk)
+    counter.waiting = False
+    card = counter.pay().state
+    counter.now += 31 * SECOND
+    assert refusal(lambda: counter.pay(call=counter.call(key="one"), **desk)) == "BILL_ALREADY_PAID"
+    counter.refund(card.payment_id, "100.00")
+
+    assert counter.pay("100.00", **desk).state.status is Status.COMPLETED
+
+
 def test_the_source_is_kept_only_while_the_payment_is_on_its_way(counter: Counter) -> None:
     payment_id = counter.tries(method="UPI", source="asha.rao@bank")
     pending = Key(f"payment#{payment_id}", "pending")
