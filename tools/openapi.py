@@ -128,6 +128,7 @@ def _models(route: Route) -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
 
 def _operation(one: Operation, schemas: Schemas) -> dict[str, Any]:
     route = one.route
+    answer = _answer(route, schemas)
     return {
         "operationId": route.operation_id,
         "tags": [one.domain],
@@ -136,7 +137,7 @@ def _operation(one: Operation, schemas: Schemas) -> dict[str, Any]:
         **_authority(one),
         "parameters": [*_path(route), *_query(route, schemas), *_headers(route)],
         **({"requestBody": _body(route.body, schemas)} if route.body else {}),
-        "responses": {str(route.status): _answer(route, schemas), **refusals(route)},
+        "responses": {**{str(one): answer for one in (route.status, *route.also)}, **refusals(route)},
     }
 
 

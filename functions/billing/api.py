@@ -63,7 +63,7 @@ def create_bill(request: Request, command: CreateBill) -> Response:
     "GET",
     "/v1/bills",
     "billing:read",
-    summary="List the bills of a patient, of a visit, of some days, or those overdue",
+    summary="List the bills of a patient, a visit, a number, some days, or those overdue",
     query=ListBills,
     answers=BillList,
 )
@@ -162,11 +162,15 @@ def void_bill(request: Request, command: VoidBill) -> Response:
     summary="A patient's statement of account",
     query=StatementParams,
     answers=Statement,
-    problems=(StatementTooLong,),
+    problems=(PatientNotFound, StatementTooLong),
 )
 def get_patient_statement(request: Request, params: StatementParams) -> Response:
     """Each entry of the ledger with the balance after it; each currency, and an older system's history, apart."""
-    return Response(body=statements.statement(request.path["patient_id"], params, request.call, office.bills))
+    patient_id = request.path["patient_id"]
+    statement = statements.statement(patient_id, params, request.call, office.bills)
+    if not statement.accounts and not office.owners.knows(patient_id):
+        raise PatientNotFound
+    return Response(body=statement)
 
 
 @app.route(
@@ -184,11 +188,11 @@ def print_patient_statement(request: Request, params: StatementParams) -> Respon
 
     patient_id = request.path["patient_id"]
     statement = statements.statement(patient_id, params, request.call, office.bills)
-    name = office.owners.name(patient_id)
-    if name is None:
+    patient = office.owners.patient(patient_id)
+    if patient is None:
         raise PatientNotFound
     headers = {"Content-Disposition": f'inline; filename="statement-{statement.end}.pdf"'}
-    return Response(body=printed(statement, name), headers=headers, media_type="application/pdf")
+    return Response(body=printed(statement, patient), headers=headers, media_type="application/pdf")
 
 
 def _prices(items: Iterable[BillItem]) -> PriceList:

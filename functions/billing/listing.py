@@ -12,6 +12,7 @@ from billing import exceptions, service
 from billing.clinic import clinic
 from billing.model import BillingException, BillView, EntryKind, Method
 from billing.settlement import bill_id_of
+from hms import numbers
 from hms.errors import FieldError, Forbidden, Invalid
 from hms.fields import View
 from hms.money import AT_REST, Amount
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from billing.model import Bill
     from billing.query import ListBills, ListExceptions
     from billing.store import Bills
+    from hms.aggregate import Stored
     from hms.call import Call
     from hms.pages import PageParams, Reading
 
@@ -89,10 +91,13 @@ class _Source(NamedTuple):
 
 
 def listed(asked: ListBills, call: Call, bills: Bills) -> BillList:
-    """Those who reach only their own see their own. A visit's and a patient's are consistent."""
+    """Those who reach only their own see their own. All but those of days and those overdue are consistent.
+
+    Raises `Invalid` for a bill number whose check digit is wrong.
+    """
     today = clinic().day(call.now)
-    if asked.appointment_id:
-        stored = bills.load(bill_id_of(asked.appointment_id))
+    if asked.appointment_id or asked.bill_number:
+        stored = _named(asked, bills)
         found = [stored.state] if stored else []
         return _page([bill for bill in found if _reaches(bill, call) and asked.takes(bill, today)], None, call)
     source = _source(asked, _patient_id(asked, call), today, bills)
@@ -119,6 +124,15 @@ def position(cursor: str | None, form: re.Pattern[str]) -> str | None:
     if found is not None and not form.fullmatch(found):
         raise _foreign()
     return found
+
+
+def _named(asked: ListBills, bills: Bills) -> Stored[Bill] | None:
+    if asked.appointment_id:
+        return bills.load(bill_id_of(asked.appointment_id))
+    number = asked.bill_number or ""
+    if not numbers.is_right(number.removeprefix("B")):
+        raise Invalid(errors=(FieldError("bill_number", "check_digit", "a digit of this number is wrong"),))
+    return bills.numbered(number)
 
 
 def _reaches(bill: Bill, call: Call) -> bool:

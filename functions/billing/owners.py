@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from billing.visits import Visit
 from hms.tasks import Owner
+
+
+class Patient(NamedTuple):
+    """Whom a statement is for."""
+
+    name: str
+    mrn: str
 
 
 class TasksOwners:
@@ -22,7 +31,7 @@ class TasksOwners:
         answer = self._patients.ask("verify", patient_id=patient_id)
         return answer["outcome"] == "ok" or bool(answer["problem"]["code"] != "PATIENT_NOT_FOUND")
 
-    def name(self, patient_id: str) -> str | None:
-        """What a patient is called; None where there is no such patient."""
+    def patient(self, patient_id: str) -> Patient | None:
+        """None where there is no such patient."""
         answer = self._patients.ask("snapshot", patient_id=patient_id)
-        return str(answer["snapshot"]["name"]) if answer["outcome"] == "ok" else None
+        return Patient(answer["snapshot"]["name"], answer["snapshot"]["mrn"]) if answer["outcome"] == "ok" else None

@@ -15,6 +15,7 @@ from hms.money import readable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from billing.owners import Patient
     from billing.statements import Account, Statement
 
 _TITLE = "Statement of account"
@@ -62,10 +63,10 @@ _NOTHING = Row("", (("",), ("",), ("Nothing was charged or paid.",), ("",), ("",
 _HEADING_HEIGHT = _GAP + 2 * height_of(_STRONG) + _ROW_GAP
 
 
-def printed(statement: Statement, patient_name: str) -> bytes:
+def printed(statement: Statement, patient: Patient) -> bytes:
     """A PDF of A4 pages, each of which says how many there are."""
     paper = Paper(_TITLE, statement.as_of)
-    first, later = _letter(statement, patient_name, paper), _running(statement, patient_name, paper)
+    first, later = _letter(statement, patient, paper), _running(statement, patient.name, paper)
     rows = [row for account in statement.accounts for row in _rows(account, statement, paper)]
     pages = paged(rows or [_NOTHING], first.bottom, later.bottom)
     for number, page in enumerate(pages, start=1):
@@ -99,7 +100,7 @@ def _letterhead() -> dict[str, Any]:
     return told
 
 
-def _letter(statement: Statement, patient_name: str, paper: Paper) -> Head:
+def _letter(statement: Statement, patient: Patient, paper: Paper) -> Head:
     """The head of the first page: the clinic, the patient, the time it is about and what it comes to."""
     y = _TOP
     marks = [Mark(_LEFT, y, _letterhead()["name"], Style(15, bold=True)), Mark(_RIGHT, y, _TITLE, _BIG, back=True)]
@@ -107,8 +108,8 @@ def _letter(statement: Statement, patient_name: str, paper: Paper) -> Head:
         y += height_of(_SMALL)
         marks.append(Mark(_LEFT, y, line, _SMALL))
     y += 2 * _GAP
-    left = [Mark(_LEFT, y, "Patient", _SMALL), *_lines(paper.wrapped(patient_name, _NAME_WIDTH, _BIG), y, _BIG)]
-    left.append(Mark(_LEFT, left[-1].y + height_of(_BODY), statement.patient_id, _SMALL))
+    left = [Mark(_LEFT, y, "Patient", _SMALL), *_lines(paper.wrapped(patient.name, _NAME_WIDTH, _BIG), y, _BIG)]
+    left.append(Mark(_LEFT, left[-1].y + height_of(_BODY), f"MRN {patient.mrn}", _SMALL))
     right = list(_told(statement, y))
     return Head((*marks, *left, *right), max(left[-1].y, right[-1].y) + _GAP / 2)
 

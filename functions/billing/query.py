@@ -14,13 +14,16 @@ from hms.pages import PageParams
 
 
 class ListBills(PageParams):
-    """A patient's bills, the one of a visit, or those issued on some days; without any of them, today's.
+    """A patient's bills, the one of a visit or of a number, or those issued on some days; without any of them, today's.
 
     `overdue` alone asks for all that are, the longest due first; every other list has the newest first.
     """
 
     patient_id: Id | None = None
     appointment_id: Id | None = None
+    bill_number: str | None = Field(
+        default=None, pattern=r"^B\d{11}$", examples=["B48392017353"], description="As it is printed."
+    )
     status: BillStatus | None = None
     start: Day | None = Field(default=None, alias="from", description="Issued on this clinic day or later.")
     end: Day | None = Field(default=None, alias="to", description="Issued on this clinic day or earlier.")
@@ -34,6 +37,8 @@ class ListBills(PageParams):
     def takes(self, bill: Bill, today: date) -> bool:
         return (
             self.patient_id in (None, bill.patient_id)
+            and self.appointment_id in (None, bill.appointment_id)
+            and self.bill_number in (None, bill.bill_number)
             and self.status in (None, bill.status)
             and (self.start or date.min) <= bill.issued_on <= (self.end or date.max)
             and self.overdue in (None, bill.is_overdue(today))

@@ -147,6 +147,11 @@ class Bills(Aggregates[Bill]):
         place = Key(sharded(f"exceptions#{after.status}", after.exception_id), _position(after))
         return self.exceptions.changes(after.exception_id, before, after, fact, call, by_b=place)
 
+    def numbered(self, number: str) -> Stored[Bill] | None:
+        """Two consistent reads; one where nothing has this number."""
+        claim = self.table.get(_number_key(number))
+        return self.load(claim.body or "") if claim else None
+
     def many(self, bill_ids: Iterable[str]) -> list[Bill]:
         """Those that exist, in the order asked for; consistent."""
         keys = [self.key(one) for one in bill_ids]

@@ -59,6 +59,7 @@ class NoticeTaken(View):
     body=PayBill,
     answers=PaymentView,
     status=201,
+    also=(202,),
     key_required=True,
     problems=PAYMENT_PROBLEMS,
 )
@@ -118,6 +119,7 @@ def get_payment(request: Request) -> Response:
     body=RefundPayment,
     answers=Refund,
     status=201,
+    also=(202,),
     key_required=True,
     problems=REFUND_PROBLEMS,
 )

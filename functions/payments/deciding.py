@@ -177,9 +177,9 @@ def _opened[T: Transaction](book: Transactions[T], transaction_id: str) -> Opene
 
 def _contradiction(transaction: Transaction) -> Contradiction:
     metrics: dict[str, tuple[float, str]] = {"money_contradicted_total": (1, "Count")}
-    named = {"transaction_id": transaction.transaction_id, "bill_id": transaction.bill_id, "status": transaction.status}
     told = {"level": "ERROR", "message": "money moved that has failed, or failed that has moved"}
-    telemetry.measured(metrics, {"kind": transaction.kind}, **told, **named)
+    named = {name: getattr(transaction, name) for name in ("kind", "transaction_id", "bill_id", "status")}
+    telemetry.measured(metrics, {}, **told, **named)
     return Contradiction(transaction.transaction_id)
 
 

@@ -424,8 +424,12 @@ def test_who_sweeps_has_time_to_catch_up_and_alarms_for_what_fails_or_is_late() 
     for rule in of_type("AWS::Events::Rule").values():
         function = rule["Targets"][0]["Arn"]["Ref"].removesuffix("Aliaslive")
         assert of_type("AWS::Lambda::Function")[function]["Timeout"] == 60
-        watched = {alarm["MetricName"] for alarm in alarms if alarm["Dimensions"][0]["Value"] == {"Ref": function}}
+        watched = {alarm["MetricName"] for alarm in alarms if {"Ref": function} in _watched(alarm)}
         assert watched == {"timers_failed_total", "timers_behind_seconds", "Errors"}
+
+
+def _watched(alarm: Resource) -> list[Any]:
+    return [dimension["Value"] for dimension in alarm.get("Dimensions", [])]
 
 
 def _permissions(principal: str) -> list[dict[str, Any]]:

@@ -55,7 +55,10 @@ def answer(outcome: Outcome[Any] | Entity, status: int = 200, view: BaseModel | 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation. `permission` is a name of the domain's policy table, `PUBLIC` or `ANY_USER`."""
+    """One operation. `permission` is a name of the domain's policy table, `PUBLIC` or `ANY_USER`.
+
+    It is answered with `status`, or with one of `also`, which say the same otherwise.
+    """
 
     method: str
     path: str
@@ -66,6 +69,7 @@ class Route:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     status: int = 200
+    also: tuple[int, ...] = ()
     problems: tuple[type[Problem], ...] = ()
     key_required: bool = False
     query_aliases: Mapping[str, str] = field(default_factory=dict)

@@ -56,7 +56,7 @@ class Unauthenticated(Problem):
 
 
 class Forbidden(Problem):
-    status, code, detail = 403, "FORBIDDEN", "Your roles do not allow this."
+    status, code, detail = 403, "FORBIDDEN", "Your roles do not allow this, or it is not yours."
 
 
 class NotFound(Problem):

@@ -45,6 +45,9 @@ class Tasks:
         answer = self._tasks[event["task"]]
         try:
             return answer(event)
+        except Busy:
+            telemetry.log("WARNING", "task is to be asked again", task=event["task"])
+            raise TaskFailed(Busy.__name__) from None
         except Exception as error:  # noqa: BLE001  (told again by its class alone)
             telemetry.fault("task failed", error, task=event["task"])
             raise TaskFailed(type(error).__name__) from None

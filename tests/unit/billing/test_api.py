@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from pypdf import PdfReader
 
 from billing import api, exception_api, office
 from billing.charge_store import ChargeItems
+from billing.owners import Patient
 from hms import ids
 from hms.auth import Principal
 from hms.executions import Undecided
@@ -35,11 +36,9 @@ NOBODY = ids.derived("nobody")
 
 @dataclass
 class Owners(FakeOwners):
-    names: dict[str, str] = field(default_factory=lambda: {PATIENT: "Asha Verma"})
-
-    def name(self, patient_id: str) -> str | None:
+    def patient(self, patient_id: str) -> Patient | None:
         self._answer()
-        return self.names.get(patient_id)
+        return Patient("Asha Verma", "483920173") if patient_id in self.patients else None
 
 
 class Gate:
@@ -281,6 +280,16 @@ def test_a_statement_is_answered_for_some_days() -> None:
     assert told["accounts"][0]["closing_balance"] == "105.00"
 
 
+def test_only_who_is_known_has_an_empty_statement(till: Till) -> None:
+    known, unknown = (fetched(STATEMENT, path={"patient_id": one}) for one in (PATIENT, NOBODY))
+    till.owners.down = True
+    silent = fetched(STATEMENT, path={"patient_id": PATIENT})
+
+    assert (known.status, known.json["accounts"]) == (200, [])
+    assert (unknown.status, unknown.json["code"]) == (404, "PATIENT_NOT_FOUND")
+    assert silent.status == 503
+
+
 def printed(patient_id: str = PATIENT) -> dict[str, Any]:
     asked = event("GET", f"{STATEMENT}.pdf", path={"patient_id": patient_id}, headers={"Accept": "application/pdf"})
     return api.app.handler(asked)
@@ -297,11 +306,12 @@ def test_a_statement_is_printed_with_the_name_that_the_patients_owner_tells() ->
     assert answer["headers"]["Cache-Control"] == "no-store"
     (page,) = PdfReader(io.BytesIO(base64.b64decode(answer["body"]))).pages
     assert "Asha Verma" in page.extract_text()
+    assert "MRN 483920173" in page.extract_text()
     assert "₹105.00" in page.extract_text()
 
 
 def test_nothing_is_printed_for_who_is_not_known_or_while_their_owner_is_silent(till: Till) -> None:
-    unknown = printed(OTHER_PATIENT)
+    unknown = printed(NOBODY)
     till.owners.down = True
     silent = printed()
 

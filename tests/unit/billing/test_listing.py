@@ -11,7 +11,7 @@ from billing import listing
 from billing.model import BillStatus
 from billing.query import ListBills, ListExceptions
 from billing.settlement import bill_id_of
-from hms import ids
+from hms import ids, numbers
 from hms.auth import Principal
 from hms.errors import Forbidden, Invalid
 from hms.pages import PageParams, sealed
@@ -82,6 +82,30 @@ def test_the_other_filters_hold_for_a_visits_bill_too(till: Till) -> None:
     assert ids_of(till, appointment_id=VISIT, status="OPEN", patient_id=PATIENT) == [bill_id_of(VISIT)]
     assert ids_of(till, appointment_id=VISIT, status="PAID") == []
     assert ids_of(till, appointment_id=VISIT, patient_id=OTHER_PATIENT) == []
+
+
+def test_a_bill_is_found_by_its_number_in_two_reads(till: Till) -> None:
+    made = till.made()
+    number = till.read(made).bill_number
+
+    assert till.calls_of(lambda: a_page(till, bill_number=number)) == (2, 0)
+    assert ids_of(till, bill_number=number) == ids_of(till, THE_PATIENT, bill_number=number) == [made]
+    assert ids_of(till, ANOTHER_PATIENT, bill_number=number) == []
+    assert ids_of(till, bill_number=number, status="PAID") == []
+    assert ids_of(till, bill_number=f"B{numbers.checked('0' * 10)}") == []
+
+
+def test_a_number_with_a_wrong_digit_is_told(till: Till) -> None:
+    with pytest.raises(Invalid) as refused:
+        a_page(till, bill_number=f"B{numbers.checked('1' * 10)[:-1]}0")
+    assert [error.field for error in refused.value.errors] == ["bill_number"]
+
+
+def test_a_visit_of_another_number_is_not_found(till: Till) -> None:
+    number = till.read(till.made()).bill_number
+    till.open_bill()
+
+    assert ids_of(till, appointment_id=VISIT, bill_number=number) == []
 
 
 def test_a_patients_bills_come_newest_first_page_after_page(till: Till) -> None:

@@ -53,6 +53,20 @@ def test_a_fault_says_where_and_nothing_of_whom(capsys: pytest.CaptureFixture[st
     assert (json.loads(line)["error"], str(failed.value)) == ("LookupError", "LookupError")
 
 
+def test_a_task_that_is_to_be_asked_again_is_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    domain = Tasks()
+
+    @domain.task("wait")
+    def wait(_payload: dict[str, Any]) -> dict[str, Any]:
+        raise Busy
+
+    with pytest.raises(TaskFailed, match="Busy"):
+        domain.handler({"task": "wait"})
+
+    line = json.loads(capsys.readouterr().out)
+    assert (line["level"], line["task"], "frames" in line) == ("WARNING", "wait", False)
+
+
 def test_the_owner_is_asked_by_the_name_the_deployment_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
 
