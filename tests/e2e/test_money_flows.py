@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from hms import ids
 from hms.money import wire
+from tests.support.cash_desk import CashDesk
 from tests.support.client import agreed, eventually, refused
 from tests.support.flows import (
     FAULT,
@@ -23,13 +23,11 @@ from tests.support.flows import (
     step_functions,
     tried,
 )
-from tests.support.hospital import instant
 from tools import contracts, flows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.support.client import Answer
     from tests.support.hospital import Hospital
     from tools.flows import State
     from tools.system import System
@@ -240,64 +238,23 @@ def test_billings_reason_is_the_failures(flow: str, states: Any) -> None:
     assert {name: asked[name] for name in PROBLEM} == PROBLEM
 
 
-START, SECOND = instant("10:00"), timedelta(seconds=1)
 FEE = 52500
 
 
-class Cashier:
-    """Visits, their bills as billing tells them, and money for them."""
+class Cashier(CashDesk):
+    """With bills as billing tells them to other domains."""
 
-    def __init__(self, hospital: Hospital) -> None:
-        self.hospital = hospital
-        self.clerk = hospital.role("billing_clerk")
-
-    def visit(self) -> dict[str, Any]:
-        """A visit on Monday at ten whose bill is open."""
-        visit = self.hospital.confirmed(self.hospital.visit())
-        assert self.bill(visit)["status"] == "OPEN"
-        return visit
-
-    def bill(self, visit: dict[str, Any]) -> dict[str, Any]:
-        answer = self.hospital.ask("billing", {"task": "snapshot", "bill_id": bill_of(visit)})
+    def told(self, visit: dict[str, Any]) -> dict[str, Any]:
+        answer = self.hospital.ask("billing", {"task": "snapshot", **bill_of(visit)})
         assert answer["outcome"] == "ok"
         bill: dict[str, Any] = answer["snapshot"]
         return bill
 
-    def pays(self, visit: dict[str, Any], amount: int, source: str = "tok_ok", key: str | None = None) -> Answer:
-        body = {"bill_id": bill_of(visit), "amount": wire(amount), "method": "CARD", "source": source}
-        return self.clerk.post("/v1/payments", body, key=key or ids.new())
 
-    def paid(self, visit: dict[str, Any], amount: int = FEE, source: str = "tok_ok") -> dict[str, Any]:
-        """A payment that is through; on a slow machine that may take the sweep."""
-        made = self.pays(visit, amount, source)
-        assert made.status_code in (201, 202), made.text
-        path = f"/v1/payments/{made.json()['payment_id']}"
-        payment = eventually(lambda: agreed(self.clerk.get(path)), lambda one: one["status"] != "PENDING", 180)
-        assert payment["status"] == "COMPLETED"
-        return dict(payment)
-
-    def ended(self, visit: dict[str, Any], how: str) -> None:
-        path = f"/v1/appointments/{visit['appointment_id']}"
-        staff, body = self.hospital.admin, {}
-        commands, at = ENDS[how]
-        if how == "clinic":
-            body = {"requested_by": "CLINIC", "reason": "The doctor is ill"}
-        for command in commands:
-            agreed(staff.at(START + at).post(f"{path}/{command}", body))
+def bill_of(visit: dict[str, Any]) -> dict[str, Any]:
+    return {"bill_id": ids.derived("bill", visit["appointment_id"])}
 
 
-def bill_of(visit: dict[str, Any]) -> str:
-    return ids.derived("bill", visit["appointment_id"])
-
-
-# How a visit ends: by which commands, and when, from its start.
-ENDS = {
-    "completed": (("check-in", "start", "complete"), timedelta(minutes=10)),
-    "early": (("cancel",), -timedelta(hours=2) - SECOND),
-    "late": (("cancel",), -timedelta(hours=2)),
-    "clinic": (("cancel",), -SECOND),
-    "missed": (("no-show",), timedelta(minutes=15)),
-}
 # How it ended, what was paid, and then: what the bill is, what was refunded, what is still to be paid.
 POLICY = [
     ("completed", 0, "OPEN", FEE, 0, FEE),
@@ -315,6 +272,10 @@ POLICY = [
 ]
 
 
+def card(source: str) -> dict[str, str]:
+    return {"method": "CARD", "source": source}
+
+
 @pytest.fixture(scope="module")
 def cashier(hospital: Hospital) -> Cashier:
     return Cashier(hospital)
@@ -326,20 +287,20 @@ def test_a_visits_end_makes_its_bill_final_and_gives_back_what_is_too_much(  # n
 ) -> None:
     visit = cashier.visit()
     if paid:
-        cashier.paid(visit, paid)
+        cashier.paid(bill_of(visit), wire(paid))
 
     cashier.ended(visit, how)
 
     amounts = {"total": total, "paid": paid, "refunded": refunded, "outstanding": outstanding}
     wanted = {"status": status, "provisional": False}
     wanted |= {name: {"amount": wire(amount), "currency": "INR"} for name, amount in amounts.items()}
-    bill = eventually(lambda: cashier.bill(visit), lambda one: wanted.items() <= one.items(), 120)
+    bill = eventually(lambda: cashier.told(visit), lambda one: wanted.items() <= one.items(), 120)
     assert {name: bill[name] for name in wanted} == wanted
 
 
 def test_a_refund_that_the_gateway_declines_puts_the_bill_back_and_asks_for_a_person(cashier: Cashier) -> None:
     visit = cashier.visit()
-    cashier.paid(visit, source="tok_refund_declined")
+    cashier.paid(bill_of(visit), how=card("tok_refund_declined"))
 
     cashier.ended(visit, "early")
 
@@ -347,8 +308,8 @@ def test_a_refund_that_the_gateway_declines_puts_the_bill_back_and_asks_for_a_pe
     answer = eventually(
         lambda: cashier.hospital.ask("billing", flow), lambda one: bool(one["outcome"] == "flagged"), 120
     )
-    assert answer == {"outcome": "flagged", "bill_id": bill_of(visit)}
-    bill = cashier.bill(visit)
+    assert answer == {"outcome": "flagged", **bill_of(visit)}
+    bill = cashier.told(visit)
     assert (bill["status"], bill["provisional"], bill["total"]["amount"]) == ("PAID", True, wire(FEE))
 
 
@@ -361,20 +322,20 @@ def test_a_visit_that_is_not_over_is_not_settled(cashier: Cashier, states: Any, 
     of = {"appointment_id": visit["appointment_id"], "version": visit["version"]}
 
     assert settling.outcome(**of) == "superseded"
-    assert cashier.bill(visit)["provisional"] is True
+    assert cashier.told(visit)["provisional"] is True
     assert settling.outcome(settling.without("billing"), **of) == "NotSettled"
 
 
 def test_a_settlement_that_is_told_again_moves_nothing(cashier: Cashier, states: Any, hospital: Hospital) -> None:
     visit = cashier.visit()
-    cashier.paid(visit)
+    cashier.paid(bill_of(visit))
     cashier.ended(visit, "late")
-    settled = eventually(lambda: cashier.bill(visit), lambda one: bool(one["status"] == "PARTIALLY_REFUNDED"), 120)
+    settled = eventually(lambda: cashier.told(visit), lambda one: bool(one["status"] == "PARTIALLY_REFUNDED"), 120)
 
     of = {"appointment_id": visit["appointment_id"], "version": visit["version"] + 1}
     assert machine("SettleAppointment", states, hospital).outcome(**of) == "settled"
 
-    assert cashier.bill(visit) == settled
+    assert cashier.told(visit) == settled
 
 
 def moved(payment: dict[str, Any], **key: str) -> dict[str, Any]:
@@ -384,49 +345,49 @@ def moved(payment: dict[str, Any], **key: str) -> dict[str, Any]:
 
 def test_a_payment_is_taken_once_however_often_its_flow_runs(cashier: Cashier, states: Any, hospital: Hospital) -> None:
     visit, taking = cashier.visit(), machine("TakePayment", states, hospital)
-    payment = cashier.paid(visit)
-    paid = cashier.bill(visit)
+    payment = cashier.paid(bill_of(visit))
+    paid = cashier.told(visit)
     again = moved(payment, payment_id=payment["payment_id"])
 
     assert taking.outcome(**again) == "completed"
     assert [taking.outcome(taking.without(domain), **again) for domain in ("billing", "payments")] == ["pending"] * 2
-    assert cashier.bill(visit) == paid
+    assert cashier.told(visit) == paid
 
 
 def test_a_payment_that_is_declined_holds_nothing(cashier: Cashier, states: Any, hospital: Hospital) -> None:
     visit, key = cashier.visit(), ids.new()
 
-    refused(cashier.pays(visit, FEE, "tok_declined", key), 402, "PAYMENT_DECLINED")
-    refused(cashier.pays(visit, FEE, "tok_declined", key), 402, "PAYMENT_DECLINED")
+    refused(cashier.pays(bill_of(visit), how=card("tok_declined"), key=key), 402, "PAYMENT_DECLINED")
+    refused(cashier.pays(bill_of(visit), how=card("tok_declined"), key=key), 402, "PAYMENT_DECLINED")
 
-    assert cashier.bill(visit)["payable"] == FEE
-    listed = agreed(cashier.clerk.get("/v1/payments", query={"bill_id": bill_of(visit)}))["items"]
+    assert cashier.told(visit)["payable"] == FEE
+    listed = agreed(cashier.clerk.get("/v1/payments", query=bill_of(visit)))["items"]
     assert [one["status"] for one in listed] == ["FAILED"]
     again = moved(listed[0], payment_id=listed[0]["payment_id"])
     assert machine("TakePayment", states, hospital).outcome(**again) == "failed"
-    agreed(cashier.pays(visit, FEE), 201)
+    agreed(cashier.pays(bill_of(visit)), 201)
 
 
 def test_more_than_is_owed_is_refused_by_the_bill(cashier: Cashier) -> None:
     visit = cashier.visit()
 
-    refused(cashier.pays(visit, FEE + 1), 422, "OVERPAYMENT")
-    cashier.paid(visit)
-    refused(cashier.pays(visit, 100), 409, "BILL_ALREADY_PAID")
+    refused(cashier.pays(bill_of(visit), wire(FEE + 1)), 422, "OVERPAYMENT")
+    cashier.paid(bill_of(visit))
+    refused(cashier.pays(bill_of(visit), "1.00"), 409, "BILL_ALREADY_PAID")
 
 
 def test_a_refund_is_given_once_however_often_its_flow_runs(cashier: Cashier, states: Any, hospital: Hospital) -> None:
     visit, giving = cashier.visit(), machine("RefundPayment", states, hospital)
-    payment = cashier.paid(visit)
+    payment = cashier.paid(bill_of(visit))
     body = {"payment_id": payment["payment_id"], "amount": wire(FEE), "reason": "Charged by mistake"}
     refund = agreed(cashier.clerk.post("/v1/refunds", body, key=ids.new()), 201)
-    refunded = cashier.bill(visit)
+    refunded = cashier.told(visit)
     again = moved(payment, refund_id=refund["refund_id"])
 
     assert (refund["status"], refunded["refunded"]["amount"]) == ("COMPLETED", wire(FEE))
     assert giving.outcome(**again) == "completed"
     assert [giving.outcome(giving.without(domain), **again) for domain in ("billing", "payments")] == ["pending"] * 2
-    assert cashier.bill(visit) == refunded
+    assert cashier.told(visit) == refunded
 
 
 @pytest.fixture
@@ -448,24 +409,24 @@ def start(hospital: Hospital) -> Callable[..., Any]:
 @pytest.mark.parametrize("kind", flows.STARTED_BY[SETTLE])
 def test_an_event_that_is_too_old_settles_nothing(kind: str, cashier: Cashier, start: Callable[..., Any]) -> None:
     visit = cashier.visit()
-    bill = cashier.bill(visit)
+    bill = cashier.told(visit)
 
     assert start(kind, data={"appointment_id": visit["appointment_id"]}) == {"batchItemFailures": []}
 
-    assert cashier.bill(visit) == bill
+    assert cashier.told(visit) == bill
 
 
 def test_while_money_is_on_its_way_the_event_stays_in_the_queue(cashier: Cashier, start: Callable[..., Any]) -> None:
     visit = cashier.visit()
-    held = moved({"bill_id": bill_of(visit)}, transaction_id=ids.new(), kind="PAYMENT")
+    held = moved(bill_of(visit), transaction_id=ids.new(), kind="PAYMENT")
     told = {"data": {"appointment_id": visit["appointment_id"]}, "version": visit["version"] + 1}
     assert cashier.hospital.ask("billing", {"task": "reserve", **held}) == {"outcome": "ok"}
     cashier.ended(visit, "early")
 
     failed = start("appointments.cancelled.v1", **told)
     assert failed == {"batchItemFailures": [{"itemIdentifier": "message"}]}
-    assert cashier.bill(visit)["provisional"] is True
+    assert cashier.told(visit)["provisional"] is True
 
     assert cashier.hospital.ask("billing", {"task": "release", **held}) == {"outcome": "ok"}
     assert start("appointments.cancelled.v1", **told) == {"batchItemFailures": []}
-    assert cashier.bill(visit)["status"] == "VOID"
+    assert cashier.told(visit)["status"] == "VOID"
