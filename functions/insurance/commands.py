@@ -39,7 +39,7 @@ class AddCoverage(Command):
     plan: Line
     period_start: CalendarDate = Field(description="The first clinic day.")
     period_end: CalendarDate = Field(description="The last clinic day.")
-    copay_percent: Rate = Field(description="The patient's own share in percent.")
+    copay_percent: Rate = Field(description="The patient's own share, a percentage from 0.00 to 100.00.")
     annual_limit: Positive | None = Field(default=None, description="Unlimited where it is left out.")
     currency: Currency = "INR"
 

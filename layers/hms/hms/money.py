@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -87,7 +88,18 @@ Amount = Annotated[
 ]
 
 
-Rate = Annotated[Amount, Field(ge=0, le=_WHOLE, examples=["5.00"])]
+def _percentage(rate: int) -> int:
+    if not 0 <= rate <= _WHOLE:
+        message = "a rate is a percentage from 0.00 to 100.00"
+        raise ValueError(message)
+    return rate
+
+
+Rate = Annotated[
+    Amount,
+    AfterValidator(_percentage),
+    Field(examples=["5.00"], description="A percentage from 0.00 to 100.00."),
+]
 
 
 class Money(BaseModel):

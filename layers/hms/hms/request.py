@@ -25,7 +25,9 @@ from hms.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from pydantic_core import ErrorDetails
 
     from hms.api import Route
 
@@ -58,7 +60,7 @@ def payload_of(route: Route, event: Mapping[str, Any], headers: Mapping[str, str
     try:
         return route.body.model_validate_json(text or b"{}")
     except ValidationError as error:
-        raise _invalid(error) from error
+        raise _invalid(error, "body") from error
     except RecursionError as error:
         raise Malformed from error
 
@@ -71,7 +73,7 @@ def _checked(model: type[BaseModel], values: Mapping[str, str]) -> BaseModel:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise _invalid(error) from error
+        raise _invalid(error, "query") from error
 
 
 def _single(multi: Mapping[str, list[str]]) -> dict[str, str]:
@@ -135,15 +137,23 @@ def _with_query(route: Route, text: bytes, query: Mapping[str, str]) -> bytes:
     return to_json(renamed | body)
 
 
-def _invalid(error: ValidationError) -> Problem:
+def _invalid(error: ValidationError, whole: str) -> Problem:
+    """`whole` is what to call it where no single field is wrong."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         return Malformed("The body is not JSON.")
     fields = tuple(
-        FieldError(".".join(map(str, detail["loc"])) or "body", detail["type"], _sentence(detail["msg"]))
+        FieldError(".".join(map(str, detail["loc"])) or whole, detail["type"], _sentence(detail["msg"]))
         for detail in details
+        if not _follows(detail, details)
     )
     return Invalid(errors=fields)
+
+
+def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """A list whose members are wrong has too few right ones: that says nothing more."""
+    place = detail["loc"]
+    return detail["type"] == "too_short" and any(one["loc"][: len(place)] == place != one["loc"] for one in details)
 
 
 def _sentence(message: str) -> str:

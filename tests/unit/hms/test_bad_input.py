@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import Field
 
 from hms.api import PUBLIC, Api, Request, Response
 from hms.fields import Command, Instant, Line
@@ -31,7 +32,7 @@ class MakeThing(Command):
     count: int
     at: Instant
     price: Money
-    tags: tuple[Line, ...] = ()
+    tags: Annotated[tuple[Line, ...], Field(min_length=1)] = ("a",)
 
 
 @app.route("POST", "/v1/things", PUBLIC, summary="Make a thing", body=MakeThing, query_aliases={"new_at": "at"})
@@ -148,6 +149,13 @@ def test_a_good_body_is_taken() -> None:
 
     assert answer.status == 201
     assert answer.json == GOOD | {"at": "2026-11-23T04:30:00Z"}
+
+
+def test_a_wrong_member_of_a_list_is_not_told_as_a_list_that_is_too_short() -> None:
+    wrong, none = (sent(app, "POST", "/v1/things", raw=but(tags=tags)) for tags in ([""], []))
+
+    assert [error["field"] for error in wrong.json["errors"]] == ["tags.0"]
+    assert [(error["field"], error["code"]) for error in none.json["errors"]] == [("tags", "too_short")]
 
 
 def test_a_refusal_names_the_field_and_never_its_value() -> None:
