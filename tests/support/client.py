@@ -123,10 +123,14 @@ def refused(answer: Answer, status: int, code: str) -> Any:
 
 
 def eventually[T](ask: Callable[[], T], holds: Callable[[T], bool], seconds: float = 120) -> T:
-    """The first answer for which it holds, else the last one before the time is up; ample, for busy machines."""
-    deadline = time.monotonic() + seconds
+    """The first answer for which it holds, else the last one before the time is up; ample, for busy machines.
+
+    Who asks all the time keeps the machine from what is waited for.
+    """
+    deadline, pause = time.monotonic() + seconds, 0.1
     while True:
         answer = ask()
         if holds(answer) or time.monotonic() > deadline:
             return answer
-        time.sleep(0.1)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 1)
