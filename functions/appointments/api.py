@@ -126,7 +126,7 @@ def get_appointment(request: Request) -> Response:
     summary="Move a visit to another slot",
     body=RescheduleAppointment,
     answers=Appointment,
-    problems=(*_CHANGING, changes.RescheduleLimit, changes.TooLateToReschedule, *BOOKING_PROBLEMS),
+    problems=(*_CHANGING, *changes.MOVING_PROBLEMS, *BOOKING_PROBLEMS),
     query_aliases={"new_slot_start": "slot_start", "new_slot_end": "slot_end"},
 )
 def reschedule_appointment(request: Request, command: RescheduleAppointment) -> Response:

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from appointments import hours, rules
 from appointments.commands import RecordAppointment
 from appointments.model import Appointment, AppointmentNote, Cancellation, Side, Status, Step
-from hms.errors import Conflicting, FieldError, Forbidden, Invalid, InvalidTransition
+from hms.errors import Conflicting, FieldError, Forbidden, Invalid, InvalidTransition, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,10 @@ class TooLateToReschedule(Conflicting):
     code, detail = "TOO_LATE_TO_RESCHEDULE", "It is too close to the start to move the visit."
 
 
+class CurrencyMismatch(Refused):
+    code, detail = "CURRENCY_MISMATCH", "The other doctor charges in another currency: cancel this visit and book anew."
+
+
 class TooLateToCancel(Conflicting):
     code, detail = "TOO_LATE_TO_CANCEL", "After the start only staff may cancel."
 
@@ -46,6 +50,9 @@ class TooEarlyForNoShow(Conflicting):
 
 class NotStarted(Conflicting):
     code, detail = "NOT_STARTED", "The visit has not started."
+
+
+MOVING_PROBLEMS = (RescheduleLimit, TooLateToReschedule, CurrencyMismatch)
 
 
 def booked(wish: Wish, clinic: Clinic, who: Principal, now: datetime) -> Appointment:
@@ -89,9 +96,11 @@ def check_reschedule(appointment: Appointment, clinic: Clinic, now: datetime) ->
 
 
 def rescheduled(appointment: Appointment, wish: Wish, clinic: Clinic, who: Principal, now: datetime) -> Appointment:
-    """The fee stays as booked; with another doctor it is that doctor's."""
+    """The fee stays as booked; with another doctor it is that doctor's. Raises `CurrencyMismatch`."""
     other = wish.doctor.doctor_id != appointment.doctor_id
     fee = wish.doctor.consultation_fee or clinic.consultation_fee
+    if other and fee.currency != appointment.consultation_fee.currency:
+        raise CurrencyMismatch
     return _changed(
         appointment,
         "rescheduled",

@@ -30,7 +30,7 @@ _UNRESERVED = Failure("UNRESERVED", "The gateway moved this money although nothi
 
 
 class Transfer(NamedTuple):
-    """A payment or a refund, in minor units."""
+    """A payment or a refund, in minor units; `settlement` is the visit's end that asks for a refund."""
 
     bill_id: str
     transaction_id: str
@@ -38,10 +38,14 @@ class Transfer(NamedTuple):
     amount: int
     currency: str
     method: Method
+    settlement: str | None = None
 
 
 def reserve(transfer: Transfer, call: Call, bills: Bills) -> None:
-    """Raises the refusals of `rules.check_reserve`; `BillNotFound`; `AlreadyDecided` where it was released before."""
+    """Raises the refusals of `rules.check_reserve`; `BillNotFound`; `AlreadyDecided` where it was released before.
+
+    `SettlementEnded` where a refund is what a settlement owes that was taken back or waits for a person.
+    """
 
     def attempt() -> None:
         scene = _scene(transfer, bills)
@@ -51,6 +55,7 @@ def reserve(transfer: Transfer, call: Call, bills: Bills) -> None:
         if held:
             return
         allocation = _become(transfer, None, AllocationState.RESERVED)
+        rules.check_settlement(stored.state, transfer.settlement)
         rules.check_reserve(stored.state, allocation, transfer.currency)
         posted = rules.reserved(stored.state, allocation, call.now)
         fact = BillReserved.of(posted.bill, transaction_id=transfer.transaction_id)

@@ -207,8 +207,8 @@ class Bill(Entity):
         return ids.derived("settlement", self.bill_id, self.settlement.appointment_version, self.attempt)
 
     def is_overdue(self, today: date) -> bool:
-        """`today` is the clinic's. A view, not a state; history is never dunned."""
-        return self.sums.outstanding > 0 and self.due_date < today and not self.historical
+        """`today` is the clinic's. A view, not a state; what is provisional or history is never dunned."""
+        return self.sums.outstanding > 0 and self.due_date < today and not (self.provisional or self.historical)
 
 
 class BillView(BaseModel):

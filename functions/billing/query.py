@@ -22,7 +22,7 @@ class ListBills(PageParams):
     patient_id: Id | None = None
     appointment_id: Id | None = None
     bill_number: str | None = Field(
-        default=None, pattern=r"^B\d{11}$", examples=["B48392017353"], description="As it is printed."
+        default=None, pattern=r"^B[0-9]{11}$", examples=["B48392017353"], description="As it is printed."
     )
     status: BillStatus | None = None
     start: Day | None = Field(default=None, alias="from", description="Issued on this clinic day or later.")
@@ -62,7 +62,7 @@ class DailyParams(Params):
 class MonthlyParams(Params):
     month: str | None = Field(
         default=None,
-        pattern=r"^(19|20|21)\d{2}-(0[1-9]|1[0-2])$",
+        pattern=r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])$",
         examples=["2026-11"],
         description="A month of clinic days; the present one where it is left out.",
     )

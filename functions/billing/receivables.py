@@ -120,7 +120,7 @@ def _summed(bills: Sequence[Bill]) -> dict[str, int]:
 def _shown(bill: Bill, today: date) -> OwedBill:
     own = {name: getattr(bill, name) for name in ("bill_id", "bill_number", "patient_id", "currency", "due_date")}
     told = {
-        "days_overdue": max(0, (today - bill.due_date).days),
+        "days_overdue": (today - bill.due_date).days if bill.is_overdue(today) else 0,
         "bucket": bucket_of(bill, today),
         "total_amount": bill.sums.charged,
         "outstanding_amount": bill.sums.outstanding,

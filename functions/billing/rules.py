@@ -57,6 +57,10 @@ class AlreadyDecided(Conflicting):
     code, detail = "ALREADY_DECIDED", "It was decided that this money does not come."
 
 
+class SettlementEnded(Conflicting):
+    code, detail = "SETTLEMENT_ENDED", "The bill was taken back to what it was before, or a person is looking at it."
+
+
 class BillTooLarge(Refused):
     code, detail = "BILL_TOO_LARGE", f"A bill has at most {_MOST_LINES} lines and comes to at most {wire(_DEAREST)}."
 
@@ -192,6 +196,12 @@ def check_reserve(bill: Bill, allocation: Allocation, currency: str) -> None:
         _check_refund(bill, allocation.amount)
     else:
         _check_payment(bill, allocation.amount)
+
+
+def check_settlement(bill: Bill, settlement: str | None) -> None:
+    """What a settlement owes is refunded only while it stands: once one of its refunds has failed a person decides."""
+    if settlement and (bill.flagged or bill.settlement_id != settlement):
+        raise SettlementEnded
 
 
 def _check_refund(bill: Bill, amount: int) -> None:

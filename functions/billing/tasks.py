@@ -71,7 +71,10 @@ def unsettle(payload: Payload) -> Payload:
 
 @tasks.task("reserve")
 def reserve(payload: Payload) -> Payload:
-    """`{"bill_id", "transaction_id", "kind", "amount", "currency", "method"}` → `ok`, or `refused` with a problem."""
+    """`{"bill_id", "transaction_id", "kind", "amount", "currency", "method"}` → `ok`, or `refused` with a problem.
+
+    A refund by the end of a visit names its `settlement` too.
+    """
     try:
         allocations.reserve(_transfer(payload), _call(payload, "payments"), bills)
     except (Conflicting, Invalid, NotFound, Refused) as problem:
@@ -102,8 +105,9 @@ def snapshot(payload: Payload) -> Payload:
     if stored is None:
         return {"outcome": "absent"}
     bill = stored.state
-    more = {"currency": bill.currency, "payable": bill.sums.payable, "outstanding_minor": bill.sums.outstanding}
-    return {"outcome": "ok", "snapshot": BillFact.of(bill).model_dump(mode="json") | more}
+    sums = {"currency": bill.currency, "payable": bill.sums.payable, "outstanding_minor": bill.sums.outstanding}
+    told = BillFact.of(bill).model_dump(mode="json") | sums | {"historical": bill.historical}
+    return {"outcome": "ok", "snapshot": told}
 
 
 @tasks.task("movements")
@@ -130,7 +134,8 @@ def _call(payload: Payload, who: str) -> Call:
 
 def _transfer(payload: Payload) -> Transfer:
     same = {name: payload[name] for name in ("bill_id", "transaction_id", "amount", "currency")}
-    return Transfer(kind=_KINDS[payload["kind"]], method=Method(payload["method"]), **same)
+    settlement = payload.get("settlement")
+    return Transfer(kind=_KINDS[payload["kind"]], method=Method(payload["method"]), settlement=settlement, **same)
 
 
 def _named(bill: Bill | None) -> Payload:

@@ -61,7 +61,6 @@ def moved(posted: Posted, visit: Visit, clinic: Clinic) -> Posted:
 def settled(posted: Posted, visit: Visit, clinic: Clinic, now: datetime) -> Posted:
     """The bill of a visit that is over: final, void, or a fee instead of all lines."""
     bill = posted.bill
-    _check_currency(bill, visit)
     posted = moved(posted, visit, clinic) if visit.outcome is Outcome.COMPLETED else _ended(posted, visit, clinic)
     settlement = Settlement.model_validate(
         {
@@ -113,6 +112,7 @@ def _ended(posted: Posted, visit: Visit, clinic: Clinic) -> Posted:
     reason = "The patient did not come" if missed else "The visit was cancelled"
     if not fee:
         return rules.emptied(posted, EntryKind.VOID, reason)
+    _check_currency(posted.bill, visit)
     line = ledger.line(
         ids.derived("fee", posted.bill.bill_id, visit.version),
         EntryKind.FEE,

@@ -36,6 +36,10 @@ def _upper(value: Any) -> Any:
 
 
 def _without_seconds(value: Any) -> Any:
+    """The pattern, as it is published, has digits of every script."""
+    if isinstance(value, str) and not value.isascii():
+        message = "a time of day is written `HH:MM`"
+        raise ValueError(message)
     return _SECONDS.sub("", value) if isinstance(value, str) else value
 
 

@@ -37,7 +37,7 @@ class Delivery(StrEnum):
     COMPLAINED = "COMPLAINED"
 
 
-ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Local time, `HH:MM`.")]
+ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local time, `HH:MM`.")]
 
 
 class QuietHours(BaseModel):

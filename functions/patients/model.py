@@ -139,7 +139,7 @@ class PatientFilter(PageParams):
     name: Line | None = None
     phone: Phone | None = None
     email: Email | None = None
-    mrn: Annotated[str, Field(pattern=r"^\d{9}$", examples=["483920173"])] | None = None
+    mrn: Annotated[str, Field(pattern=r"^[0-9]{9}$", examples=["483920173"])] | None = None
     dob: CalendarDate | None = None
     external_system: Line | None = None
     external_id: Line | None = None

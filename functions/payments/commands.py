@@ -12,13 +12,14 @@ from hms.money import Amount
 from payments.cards import holds_card_number
 from payments.model import Method
 
-# Whatever is longer is refused for that.
+# Whatever is longer, without the spaces around it, is refused for that.
 _LONGEST = 255
 
 
 def _no_card_number(value: Any) -> Any:
     """What is refused is neither echoed nor logged."""
-    if isinstance(value, str) and len(value) <= _LONGEST and holds_card_number(value):
+    text = value.strip() if isinstance(value, str) else ""
+    if len(text) <= _LONGEST and holds_card_number(text):
         code, detail = "card_number", "this may be a card number: give the processor's token, never the number"
         raise PydanticCustomError(code, detail)
     return value

@@ -17,16 +17,17 @@ _SECONDS = 20
 
 class ExecutedFlows:
     def take(self, payment: Payment, call: Call) -> None:
-        _execute("TAKE_PAYMENT_ARN", payment, call, payment_id=payment.payment_id)
+        _execute("TAKE_PAYMENT_ARN", payment, call, {"payment_id": payment.payment_id})
 
     def give_back(self, refund: Refund, call: Call) -> None:
-        _execute("REFUND_PAYMENT_ARN", refund, call, refund_id=refund.refund_id)
+        named = {"refund_id": refund.refund_id}
+        _execute("REFUND_PAYMENT_ARN", refund, call, named, settlement=refund.settlement)
 
 
-def _execute(machine: str, transaction: Transaction, call: Call, **named: str) -> None:
+def _execute(machine: str, transaction: Transaction, call: Call, named: dict[str, str], **more: str | None) -> None:
     """Named after what it carries through, so that its executions are found. Without an answer nothing is known."""
     same = ("bill_id", "amount", "currency", "method")
     payload: dict[str, Any] = {name: getattr(transaction, name) for name in same}
-    payload |= {**named, "correlation_id": call.correlation_id}
+    payload |= {**named, **more, "correlation_id": call.correlation_id}
     with suppress(Undecided):
         execute(machine, transaction.transaction_id, payload, _SECONDS, **named)

@@ -74,6 +74,7 @@ class BillCopy(BaseModel):
     currency: str
     payable: int
     outstanding_minor: int
+    historical: bool = False
 
 
 class Transaction(Entity):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hms.tasks import Owner
-from payments.model import BillCopy, Failure
+from payments.model import BillCopy, Failure, Refund
 from payments.reconciliation import Movement
 
 if TYPE_CHECKING:
@@ -57,4 +57,5 @@ class TasksBilling:
 
 def _told(transaction: Transaction, call: Call) -> Payload:
     same = ("bill_id", "transaction_id", "kind", "amount", "currency", "method")
-    return {name: getattr(transaction, name) for name in same} | {"correlation_id": call.correlation_id}
+    asked_by = {"settlement": transaction.settlement} if isinstance(transaction, Refund) else {}
+    return {name: getattr(transaction, name) for name in same} | asked_by | {"correlation_id": call.correlation_id}

@@ -104,6 +104,8 @@ def _wrong_source(code: str, detail: str) -> Invalid:
 
 def check_payable(bill: BillCopy, command: PayBill) -> None:
     """Raises the first refusal of docs/rules.md "Money". Billing has the last word when it reserves the amount."""
+    if bill.historical:
+        raise InvalidTransition("A bill of an older system is not paid here.")
     if bill.status == "VOID":
         raise BillVoid
     if bill.outstanding_minor <= 0:

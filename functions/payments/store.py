@@ -8,7 +8,7 @@
 | what of a payment is or is being paid back | `payment#<id>` | `refunds` | |
 | a payment's refunds | `payment#<id>` | `refund#<created>#<refund>` | |
 | a bill's payments, a patient's | `bill#<id>`, `patient#<id>` | `payment#<created>#<payment>` | |
-| a reference of what the desk received | `bill#<id>` | `reference#<method>#<reference>` | |
+| a reference of what the desk received | `bill#<id>` | `reference#<digest of method and reference>` | |
 | how a settlement's refund is spread | `bill#<id>` | `settlement#<settlement>` | |
 | notice of a processor | `notice#<gateway>#<event>` | `seen` | |
 """
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic_core import from_json, to_json
 
+from hms import ids
 from hms.fields import day_of, rfc3339
 from hms.rows import Conflict, Insert, Item, Key, Query, Replace, starting
 from hms.shards import merged, partitions, sharded, whole
@@ -191,7 +192,8 @@ class RefundPage(NamedTuple):
 
 
 def _reference_key(bill_id: str, method: str, reference: str) -> Key:
-    return Key(f"bill#{bill_id}", f"reference#{method}#{''.join(reference.split()).casefold()}")
+    """Of any reference, however long."""
+    return Key(f"bill#{bill_id}", f"reference#{ids.derived(method, ''.join(reference.split()).casefold())}")
 
 
 def refunds_key(payment_id: str) -> Key:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.support.client import Client
     from tests.support.hospital import Hospital
 
+pytestmark = pytest.mark.any_engine
+
 NAIVE = {"slot_start": "2027-03-01T10:00:00", "slot_end": "2027-03-01T10:30:00"}
 BACKWARD = {"slot_start": "2027-03-01T10:30:00Z", "slot_end": "2027-03-01T10:00:00Z"}
 # What is wrong with an otherwise good booking → the field that is named.

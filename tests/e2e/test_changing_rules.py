@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tests.support.client import Client
     from tests.support.hospital import Hospital
 
+pytestmark = pytest.mark.any_engine
+
 SECOND = timedelta(seconds=1)
 START = instant("10:00")
 AFTER = START + timedelta(minutes=20)

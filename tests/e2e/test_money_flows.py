@@ -40,7 +40,7 @@ MONEY = {"bill_id": "b", "amount": 52500, "currency": "INR", "method": "CARD", "
 INPUT = {
     SETTLE: {"appointment_id": "a", "version": 2, "correlation_id": "c"},
     TAKE: {"payment_id": "p", **MONEY},
-    REFUND: {"refund_id": "r", **MONEY},
+    REFUND: {"refund_id": "r", "settlement": None, **MONEY},
 }
 PROBLEM = {"code": "CARD_DECLINED", "detail": "The card was declined."}
 REFUSED = {"outcome": "refused", "problem": PROBLEM | {"status": 422}}
@@ -338,7 +338,7 @@ def test_a_settlement_that_is_told_again_moves_nothing(cashier: Cashier, states:
     assert cashier.told(visit) == settled
 
 
-def moved(payment: dict[str, Any], **key: str) -> dict[str, Any]:
+def moved(payment: dict[str, Any], **key: str | None) -> dict[str, Any]:
     """What take-payment and refund-payment get."""
     return {**key, "bill_id": payment["bill_id"], "amount": FEE, "currency": "INR", "method": "CARD"}
 
@@ -382,7 +382,7 @@ def test_a_refund_is_given_once_however_often_its_flow_runs(cashier: Cashier, st
     body = {"payment_id": payment["payment_id"], "amount": wire(FEE), "reason": "Charged by mistake"}
     refund = agreed(cashier.clerk.post("/v1/refunds", body, key=ids.new()), 201)
     refunded = cashier.told(visit)
-    again = moved(payment, refund_id=refund["refund_id"])
+    again = moved(payment, refund_id=refund["refund_id"], settlement=None)
 
     assert (refund["status"], refunded["refunded"]["amount"]) == ("COMPLETED", wire(FEE))
     assert giving.outcome(**again) == "completed"

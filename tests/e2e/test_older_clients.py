@@ -13,6 +13,8 @@ from tests.support.hospital import TUESDAY, instant, slot
 if TYPE_CHECKING:
     from tests.support.hospital import Hospital
 
+pytestmark = pytest.mark.any_engine
+
 
 def test_a_visit_is_booked_with_the_older_body(hospital: Hospital) -> None:
     patient, doctor = hospital.patient(), hospital.doctor()

@@ -14,6 +14,8 @@ from tests.support.hospital import HOURS, MONDAY, PASSWORD, TUESDAY, slot
 if TYPE_CHECKING:
     from tests.support.hospital import Hospital
 
+pytestmark = pytest.mark.any_engine
+
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 ADMINISTRATION = {"administrator"}
 DESK = {"administrator", "receptionist"}

@@ -8,6 +8,8 @@ import subprocess
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.client import eventually
 from tools.paths import ROOT
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.support.client import Answer
     from tests.support.hospital import Hospital
+
+pytestmark = pytest.mark.any_engine
 
 # The bill is opened, and settled, by flows that events start; on a slow machine these come twice.
 SECONDS = 300

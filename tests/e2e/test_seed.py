@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from hms.policy import ROLES
 from tests.support.client import agreed, eventually
 from tools.demo import DOCTORS, PATIENTS, SERVICES
@@ -13,6 +15,8 @@ from tools.seed import seed
 if TYPE_CHECKING:
     from tests.support.client import Client
     from tests.support.hospital import Hospital
+
+pytestmark = pytest.mark.any_engine
 
 
 def logged_in(hospital: Hospital, login: dict[str, Any]) -> Client:

@@ -6,6 +6,7 @@ import json
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -13,11 +14,13 @@ import pytest
 
 from billing import rules
 from billing import tasks as billing_tasks
+from billing.settlement import bill_id_of
 from hms import ids
+from hms.money import wire
 from payments import sweep
 from payments import tasks as payments_tasks
 from payments.gateways import Verdict
-from tests.support.billing import VISIT, Till, cancelled
+from tests.support.billing import VISIT, Till, a_visit, cancelled
 from tests.support.payments import DECLINED, SLOW, Counter
 from tools.proofs import contests, p3, sources
 from tools.proofs.accounts import Accounts, Findings, Line, judged
@@ -81,6 +84,25 @@ class House:
         back = {"bill_id": bill.bill_id, "settlement": settled["settlement"], "amount": settled["credit"]}
         payments_tasks.handler({"task": "refund_bill", "correlation_id": "c", "currency": "INR", **back})
         return bill.bill_id
+
+    def settles(self, *, dies_before_the_second: bool = False) -> None:
+        """The flow of a visit's end, to its end; or twice, the first time only up to the first refund."""
+        settled = billing_tasks.handler(
+            {"task": "settle", "correlation_id": "c", "appointment_id": VISIT, "version": 2}
+        )
+        if settled["credit"] <= 0:
+            return
+        back = {"bill_id": settled["bill_id"], "settlement": settled["settlement"], "amount": settled["credit"]}
+        asked = {"task": "refund_bill", "correlation_id": "c", "currency": "INR", **back}
+        if dies_before_the_second:
+            self.counter.waiting = True
+            payments_tasks.handler(asked)
+            self.counter.waiting = False
+            self.counter.run(self.counter.flows[-2])
+        answer = payments_tasks.handler(asked)
+        if answer["outcome"] == "failed":
+            told = {"bill_id": settled["bill_id"], "settlement": settled["settlement"], "problem": answer["problem"]}
+            billing_tasks.handler({"task": "unsettle", "correlation_id": "c", **told})
 
     def accounts(self) -> Accounts:
         moved = self.counter.bank.moved
@@ -258,6 +280,47 @@ def test_a_capture_after_the_payment_was_given_up_is_found(house: House) -> None
     house.counter.bank.later(payment_id, captured=True)
 
     assert kinds_of(house.judged()) == {"lost"}
+
+
+@pytest.mark.parametrize(
+    ("declines", "back", "left_to_a_person"),
+    [("older", 30_000, 20_000), ("newer", 0, 50_000)],
+)
+@pytest.mark.parametrize("dies", [False, True], ids=["", "and the function dies between the two"])
+def test_what_a_settlement_owes_goes_back_only_while_it_stands(
+    house: House, declines: str, back: int, left_to_a_person: int, *, dies: bool
+) -> None:
+    """A bill of 1,025.00 comes to a fee of 525.00; of what goes back over two cards one takes nothing."""
+    house.till.open_bill()
+    bill_id = bill_id_of(VISIT)
+    house.till.adjust(bill_id, {"description": "Dressing", "unit_price": "476.19"})
+    older = house.pays(bill_id, "725.00")
+    house.counter.now += timedelta(seconds=1)
+    newer = house.pays(bill_id, "300.00")
+    house.counter.bank.declines_refunds_of = {older if declines == "older" else newer}
+    house.till.told(a_visit("NO_SHOW", 2))
+
+    house.settles(dies_before_the_second=dies)
+    for _ in range(3):
+        house.counter.sweep()
+
+    (exception,) = house.till.exceptions()
+    bill = house.till.bill
+    assert (exception.kind, exception.amount, bill.flagged) == (
+        "SETTLEMENT_FAILED",
+        left_to_a_person,
+        exception.exception_id,
+    )
+    assert (bill.sums.refunded, bill.sums.refund_reserved, bill.provisional) == (back, 0, not back)
+    house.counter.refund(older, wire(left_to_a_person), method="CASH")
+    house.till.retry(exception.exception_id)
+    house.settles()
+    assert (house.till.bill.status, house.till.bill.sums.charged, house.till.bill.sums.outstanding) == (
+        "PARTIALLY_REFUNDED",
+        52_500,
+        0,
+    )
+    assert house.judged().all == []
 
 
 def test_a_refund_that_nobody_can_make_has_its_reason(house: House) -> None:

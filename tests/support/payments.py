@@ -72,6 +72,7 @@ class Account:
     charged: int = 52500
     currency: str = "INR"
     void: bool = False
+    historical: bool = False
     paid: int = 0
     refunded: int = 0
     reserved: int = 0
@@ -138,7 +139,7 @@ class Billing:
         told = {"bill_id": bill_id, "bill_number": NUMBER, "patient_id": account.patient_id, "version": 1}
         status = "VOID" if account.void else "OPEN" if account.outstanding > 0 else "PAID"
         sums = {"payable": account.payable, "outstanding_minor": account.outstanding, "currency": account.currency}
-        return {"outcome": "ok", "snapshot": {**told, "status": status, **sums}}
+        return {"outcome": "ok", "snapshot": {**told, "status": status, **sums, "historical": account.historical}}
 
     def _reserve(self, bill_id: str, transaction_id: str, kind: str, amount: int, **more: str) -> Payload:
         account, state = self.accounts.get(bill_id), self.allocations.get(transaction_id)
@@ -147,6 +148,8 @@ class Billing:
         if state == "RELEASED":
             return _refused("ALREADY_DECIDED", 409)
         if state is None:
+            if ("SETTLEMENT_FAILED", more.get("settlement")) in self.exceptions:
+                return _refused("SETTLEMENT_ENDED", 409)
             if why := account.refuses(kind, amount, more["currency"]):
                 return _refused(*why)
             self._hold(account, kind, amount)
@@ -220,6 +223,7 @@ class Bank:
     refunds: dict[str, Verdict] = field(default_factory=dict)
     moved: list[tuple[str, int]] = field(default_factory=list)
     refunds_say: Verdict | None = None
+    declines_refunds_of: set[str] = field(default_factory=set)
     silent: bool = False
     amounts: dict[str, int] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)
@@ -298,6 +302,8 @@ class Bank:
             self.amounts[order.key] = order.amount
             if self.refunds_say:
                 self.refunds[order.key] = self.refunds_say
+            elif order.payment_key in self.declines_refunds_of:
+                self._declined(self.refunds, order.key)
             else:
                 self._paid_back(order.key, order.amount)
         return self.refunds[order.key]
@@ -396,7 +402,7 @@ class Counter:
         self._begin("take-payment", payment, call, payment_id=payment.payment_id)
 
     def give_back(self, refund: Refund, call: Call) -> None:
-        self._begin("refund-payment", refund, call, refund_id=refund.refund_id)
+        self._begin("refund-payment", refund, call, refund_id=refund.refund_id, settlement=refund.settlement)
 
     def begin_again(self) -> None:
         """A flow more for everything that is on its way, from the start to its end."""
@@ -437,7 +443,7 @@ class Counter:
             while True:
                 next(flow)
 
-    def _begin(self, name: str, transaction: Payment | Refund, call: Call, **named: str) -> None:
+    def _begin(self, name: str, transaction: Payment | Refund, call: Call, **named: str | None) -> None:
         same = ("bill_id", "amount", "currency", "method")
         data = {one: getattr(transaction, one) for one in same} | named | {"correlation_id": call.correlation_id}
         flow = execution(name, data, self.ask)

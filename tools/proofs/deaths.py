@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hms import ids
+from tools import logs
 from tools.proofs.callers import proxied
 from tools.proofs.machines import OffThePath, Point, machines, traced
 from tools.proofs.tills import TOTAL, later, paying, refunding
@@ -164,7 +165,7 @@ def opened(till: Till, ask: Ask, key: str) -> tuple[Ask, Body]:
     for _ in range(_TRIES):
         answer = till.way.send(_with(ask, "X-Test-Fault", _OPENED_ONLY))
         if answer.status == 202:
-            same = {name: answer.body[name] for name in (key, "bill_id", "currency", "method")}
+            same = {name: answer.body.get(name) for name in (key, "bill_id", "currency", "method", "settlement")}
             return ask, {**same, "amount": TOTAL, "correlation_id": ids.new()}
     message = f"{ask.resource}: {answer.status} {answer.body}"
     raise RuntimeError(message)
@@ -172,13 +173,9 @@ def opened(till: Till, ask: Ask, key: str) -> tuple[Ask, Body]:
 
 def counted(system: System, since: float) -> int:
     """How often a function died since then, as far as logs tell: an emulator under load loses lines."""
-    client, deaths = system.client("logs"), 0
-    for name in _FUNCTIONS:
-        group, since_ms = f"/aws/lambda/{system.stack}-{name}", int(since * 1000)
-        pages = client.get_paginator("filter_log_events")
-        for page in pages.paginate(logGroupName=group, startTime=since_ms, filterPattern="TEST"):
-            deaths += sum('"fault": "die"' in event["message"] for event in page["events"])
-    return deaths
+    client, groups = system.client("logs"), [f"/aws/lambda/{system.stack}-{name}" for name in _FUNCTIONS]
+    told = (event["message"] for group in groups for event in logs.events(client, group, int(since * 1000)))
+    return sum('"fault": "die"' in message for message in told)
 
 
 def ends(points: Sequence[Point]) -> list[Point]:

@@ -34,6 +34,7 @@ _PROBLEM_TYPE = "urn:hms:problem:"
 class Response:
     """An answer; `body` None means no content. `counts` names metrics that grow by one with it.
 
+    What is `derived` shows more than its version counts, so that nobody who has it is told that it is the same (304).
     Bytes travel to the gateway in base64; it gives them out as they are where it knows their media type for binary.
     """
 
@@ -42,15 +43,16 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
     counts: tuple[str, ...] = ()
+    derived: bool = False
 
 
 def answer(outcome: Outcome[Any] | Entity, status: int = 200, view: BaseModel | None = None) -> Response:
-    """A single resource with its ETag; a replayed command says so."""
+    """A single resource with its ETag, as it is or in a `view`; a replayed command says so."""
     state = outcome.state if isinstance(outcome, Outcome) else outcome
     headers = {"ETag": f'"{state.version}"'}
     if isinstance(outcome, Outcome) and outcome.replayed:
         headers["Idempotency-Replayed"] = "true"
-    return Response(status, view or state, headers)
+    return Response(status, view or state, headers, derived=view is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,8 @@ class Api:
         counts: tuple[str, ...] = ()
         try:
             response = self._answered(route, event, headers, correlation_id)
-            proxied = _unless_known(_proxied(response, headers, correlation_id), event, headers)
+            proxied = _proxied(response, headers, correlation_id)
+            proxied = proxied if response.derived else _unless_known(proxied, event, headers)
             counts = response.counts
         except Exception as error:  # noqa: BLE001  (the last line of defence: a fault is told, not thrown)
             problem = self._refusal(error, correlation_id)

@@ -320,6 +320,13 @@ def test_a_visit_does_not_move_to_another_department(desk: Desk) -> None:
     assert refusal(lambda: desk.reschedule(visit, a_slot(), doctor_id=OTHER_DOCTOR)) == "DEPARTMENT_MISMATCH"
 
 
+def test_a_visit_does_not_move_to_a_doctor_who_charges_in_another_currency(desk: Desk) -> None:
+    desk.knows(a_doctor(OTHER_DOCTOR, consultation_fee={"amount": "20.00", "currency": "USD"}))
+    visit = desk.visit()
+
+    assert refusal(lambda: desk.reschedule(visit, a_slot(), doctor_id=OTHER_DOCTOR)) == "CURRENCY_MISMATCH"
+
+
 def test_moving_keeps_every_booking_rule(desk: Desk) -> None:
     visit = desk.visit()
     desk.visit(a_slot("11:00"), patient_id=OTHER_PATIENT)

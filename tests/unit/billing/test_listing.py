@@ -220,6 +220,14 @@ def test_a_bill_is_overdue_from_the_day_after_it_is_due_and_until_it_is_paid(til
     assert overdue("2026-11-30") == []
 
 
+def test_what_a_visit_to_come_will_cost_is_never_overdue(till: Till) -> None:
+    till.open_bill()
+    till.now += timedelta(days=365)
+
+    assert ids_of(till, overdue=True) == []
+    assert ids_of(till, appointment_id=VISIT, overdue=False) == [bill_id_of(VISIT)]
+
+
 def test_those_overdue_come_the_longest_first_whenever_they_were_issued(till: Till) -> None:
     made = [made_on(till, f"2026-0{month}-01") for month in (3, 1, 2)]
     till.now = NOW

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -285,7 +285,8 @@ def test_only_what_is_outstanding_is_owed(till: Till) -> None:
 def test_what_a_visit_to_come_will_cost_is_not_due_yet(till: Till) -> None:
     till.open_bill()
 
-    assert [one.bucket for one in aged(till).items] == [Bucket.PROVISIONAL]
+    till.now += timedelta(days=365)
+    assert [(one.bucket, one.days_overdue) for one in aged(till).items] == [(Bucket.PROVISIONAL, 0)]
     till.settle(a_visit("COMPLETED", 2))
     assert [one.bucket for one in aged(till).items] == [Bucket.CURRENT]
 

@@ -197,6 +197,13 @@ def test_a_bill_keeps_its_currency(till: Till) -> None:
         till.settle(a_visit("NO_SHOW", version=2, consultation_fee=fee))
 
 
+def test_a_visit_that_costs_nothing_ends_in_whatever_currency(till: Till) -> None:
+    till.open_bill()
+    till.settle(cancelled("CLINIC", consultation_fee={"amount": "800.00", "currency": "USD"}))
+
+    assert till.bill.status is BillStatus.VOID
+
+
 def test_a_completed_visit_makes_the_bill_final(till: Till) -> None:
     till.open_bill()
 

@@ -170,6 +170,7 @@ def test_a_bill_is_told_as_its_events_tell_it(till: Till) -> None:
         "currency": "INR",
         "payable": 50_000,
         "outstanding_minor": 52_500,
+        "historical": False,
     }
     assert ask("snapshot", bill_id=ids.new()) == {"outcome": "absent"}
 

@@ -153,6 +153,18 @@ def test_who_has_the_present_version_is_told_so_and_no_more() -> None:
     assert older.status == 200
 
 
+def test_what_shows_more_than_its_version_counts_is_never_told_to_be_the_same() -> None:
+    app = Api("things", POLICY)
+
+    @app.route("GET", "/v1/things/{thing_id}", PUBLIC, summary="Read a thing", answers=Thing)
+    def get_thing(_request: Request) -> Response:
+        return answer(thing(3), view=thing(3))
+
+    seen = sent(app, "GET", "/v1/things/{thing_id}", path={"thing_id": THING_ID}, headers={"If-None-Match": '"3"'})
+
+    assert (seen.status, seen.headers["ETag"]) == (200, '"3"')
+
+
 def test_a_command_says_what_it_did_whatever_the_caller_has() -> None:
     app = api(lambda _call: answer(thing(3)))
 

@@ -161,6 +161,15 @@ def test_a_card_number_is_neither_taken_nor_told_nor_logged(
     assert not any("4111" in text for text in (answer.text, printed.out, printed.err, repr(counter.table.items)))
 
 
+def test_who_saw_a_payment_sees_what_was_paid_back_since(counter: Counter) -> None:
+    payment_id = pay().json["payment_id"]
+    counter.refund(payment_id, "25.00")
+
+    answer = get(PAYMENT, path={"payment_id": payment_id}, headers={"If-None-Match": '"2"'})
+
+    assert (answer.status, answer.json["refunded_amount"]) == (200, "25.00")
+
+
 def test_a_payment_is_read_with_its_version() -> None:
     paid = pay().json
 

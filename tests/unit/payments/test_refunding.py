@@ -316,14 +316,7 @@ def test_one_that_fails_fails_the_settlement_with_its_reason(counter: Counter, p
 def test_a_failed_settlement_asks_for_nothing_more(counter: Counter, paid_thrice: list[str]) -> None:
     """The newest is declined; the others, of which nobody was asked yet, are not paid back either."""
     counter.account.charged = 0
-    counter.bank.refunds_say = NO
-    flow = counter.give_back
-
-    def only_the_first(refund: Refund, call: Any) -> None:
-        if refund.amount == 22500:
-            flow(refund, call)
-
-    counter.give_back = only_the_first  # type: ignore[method-assign]
+    counter.bank.declines_refunds_of = {paid_thrice[-1]}
     assert settle(counter)["outcome"] == "failed"
 
     assert {one.status for one in refunds(counter)} == {Status.FAILED}

@@ -159,7 +159,7 @@ def test_a_long_text_is_looked_through_at_once() -> None:
 
 
 @pytest.mark.parametrize("field", ["source", "reference"])
-@pytest.mark.parametrize("text", [PAN, "4111 1111 1111 1111"])
+@pytest.mark.parametrize("text", [PAN, "4111 1111 1111 1111", PAN + " " * 300, "\u2003" * 300 + PAN])
 def test_a_card_number_is_refused_and_not_told_again(field: str, text: str) -> None:
     with pytest.raises(ValidationError) as caught:
         a_payment(**{field: text})

@@ -100,6 +100,19 @@ def test_what_two_people_record_of_one_bill_by_one_reference_is_recorded_once(co
     assert counter.account.paid == 20000
 
 
+def test_a_reference_may_be_as_long_as_a_line_in_any_script(counter: Counter) -> None:
+    counter.pay("100.00", method="CASH", source=None, reference="ΐ" * 200)
+
+    assert max(len(f"{key.pk}{key.sk}".encode()) for key in counter.table.items) < 1024
+
+
+def test_a_bill_of_an_older_system_is_paid_there(counter: Counter) -> None:
+    counter.account.historical = True
+
+    assert refusal(lambda: counter.pay(method="CASH", source=None, reference="R-17")) == "INVALID_TRANSITION"
+    assert counter.table.items == {}
+
+
 def test_what_went_back_leaves_its_reference_to_the_next(counter: Counter) -> None:
     desk: dict[str, Any] = {"method": "CASH", "source": None, "reference": "R-17"}
     payment_id = counter.pay("100.00", **desk).state.payment_id

@@ -166,7 +166,7 @@ def test_a_refunds_flow_is_the_other_machine(counter: Counter, executed: list[tu
 
     (machine, name, payload, _seconds, told) = executed[0]
     assert (machine, name, told) == ("REFUND_PAYMENT_ARN", refund.refund_id, {"refund_id": refund.refund_id})
-    assert set(payload) == {"refund_id", "bill_id", "amount", "currency", "method", "correlation_id"}
+    assert set(payload) == {"refund_id", "bill_id", "amount", "currency", "method", "settlement", "correlation_id"}
 
 
 def test_a_flow_without_an_answer_leaves_it_pending(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
