@@ -190,12 +190,13 @@ def _at_processor(bill_id: str, accounts: Accounts) -> list[int]:
 
 
 def shown(worked: Iterable[Worked], accounts: Accounts) -> Table:
-    """Every bill with its ledger, entry by entry."""
-    numbers = [Column(name, justify="right") for name in ("amount", "its tax", "given back")]
-    table = Table(Column("the visit ended by", no_wrap=True), "ledger", *numbers, Column("the bill", no_wrap=True))
+    """Every bill with its ledger, entry by entry; on a narrow terminal only how the visit ended is broken."""
+    numbers = [Column(name, justify="right", no_wrap=True) for name in ("amount", "its tax")]
+    rest = [Column(name, no_wrap=True) for name in ("the bill", "processor")]
+    table = Table("the visit", Column("ledger", no_wrap=True), *numbers, *rest)
     for one in worked:
         columns = ["\n".join(column) for column in zip(*one.entries, strict=True)]
-        back = [wire(-amount) for amount in _at_processor(one.bill_id, accounts) if amount < 0]
-        bill = f"{one.bill['status']}\n{one.bill['total_amount']}, due {one.bill['outstanding_amount']}"
-        table.add_row(f"{one.case.ending.what}\n{one.case.how}", *columns, "\n".join(back), bill, end_section=True)
+        bill = f"{one.bill['status']}\n{one.bill['total_amount']}\ndue {one.bill['outstanding_amount']}"
+        moved = "\n".join(wire(amount) for amount in _at_processor(one.bill_id, accounts))
+        table.add_row(f"{one.case.ending.what}\n{one.case.how}", *columns, bill, moved, end_section=True)
     return table
