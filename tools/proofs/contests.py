@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError
 
 from hms import ids
 from tools.proofs.callers import Ask
@@ -13,6 +16,8 @@ from tools.proofs.load import together
 from tools.proofs.tills import TOTAL, paying
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tools.proofs.accounts import Accounts
     from tools.proofs.callers import Answer
     from tools.proofs.ledgers import Body
@@ -20,6 +25,13 @@ if TYPE_CHECKING:
 
 _STARTED_AT_ONCE, _MOST_ROUNDS = 5, 60
 _PARTS = 12
+# What costs nothing to ask of the functions that the flows call.
+_QUESTIONS = {
+    "billing-tasks:live": {"task": "snapshot", "bill_id": "nobody"},
+    "payments-tasks:live": {"task": "snapshot", "payment_id": "nobody"},
+    "payments-simulator": {"task": "statement", "day": "2026-01-01", "zone": "UTC"},
+}
+_HELD_UP = "delay@*#1:before"
 # Paid, on its way, asked to ask again, or refused; where it took too long it was called off.
 _EXPECTED = {(201, ""), (200, ""), (202, ""), (503, "BUSY"), (402, "PAYMENT_DECLINED")}
 _EXPECTED |= {(409, "BILL_ALREADY_PAID"), (409, "PAYMENT_IN_PROGRESS"), (422, "OVERPAYMENT")}
@@ -119,12 +131,30 @@ def _of(accounts: Accounts, bill_id: str) -> list[Body]:
 
 
 def _warm_up(crew: ThreadPoolExecutor, till: Till, callers: int) -> None:
-    """Emulators start an interpreter for each concurrent call: all at once would be a test of the machine."""
-    ask = Ask("GET", "/v1/payments", query={"patient_id": till.patient_id})
+    """Emulators start an interpreter for each concurrent call: all at once would be a test of the machine.
+
+    Each call is held up, so that none can use the interpreter of another.
+    """
+    listing = Ask("GET", "/v1/payments", query={"patient_id": till.patient_id}, headers={"X-Test-Fault": _HELD_UP})
+    _all_up(crew, callers, lambda: till.way.send(listing).done)
+    for function, asked in _QUESTIONS.items():
+        some = callers if function.endswith("-tasks:live") else min(callers, _PARTS)
+        _all_up(crew, some, partial(_is_up, till, function, asked))
+
+
+def _all_up(crew: ThreadPoolExecutor, callers: int, is_up: Callable[[], bool]) -> None:
     size = 0
     for _ in range(_MOST_ROUNDS):
         size = min(size + _STARTED_AT_ONCE, callers)
-        done = sum(answer.done for answer in together(crew, till.way, [ask] * size))
+        done = sum(crew.map(lambda _: is_up(), range(size)))
         if done == callers:
             break
+        # Those that took too long were ended, and are to be started again.
         size = done * 3 // 4 if done < size else size
+
+
+def _is_up(till: Till, function: str, asked: dict[str, str]) -> bool:
+    try:
+        return bool(till.asks(function, **asked, **{"x-test-fault": _HELD_UP}).get("outcome") != "failed")
+    except BotoCoreError:
+        return False

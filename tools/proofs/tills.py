@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Of a manual bill: net 500.00 and 5 % on it.
 TOTAL = 52_500
 _TASK_SECONDS = 70
+_MOST_AT_ONCE = 64
 _TRIES, _PAUSE_SECONDS = 30, 1
 _TRIES_TO_PAY = 3
 _MOST_SWEEPS, _BETWEEN_SWEEPS = 12, timedelta(hours=2)
@@ -42,7 +43,9 @@ class Till:
         self.patient_id: str = registered_patient(self.way).body["patient_id"]
         self.bills: dict[str, str] = {}
         self._since = datetime.now(UTC)
-        patient = Config(read_timeout=_TASK_SECONDS, retries={"total_max_attempts": 1}, max_pool_connections=20)
+        patient = Config(
+            read_timeout=_TASK_SECONDS, retries={"total_max_attempts": 1}, max_pool_connections=_MOST_AT_ONCE
+        )
         self.functions = system.client("lambda", patient)
 
     def bill(self, what: str, net: int = 50_000) -> str:
