@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 
 _STARTED_AT_ONCE, _MOST_ROUNDS = 5, 60
 _PARTS = 12
-# What costs nothing to ask of the functions that the flows call.
+# What costs nothing to ask of the functions that every flow calls.
 _QUESTIONS = {
     "billing-tasks:live": {"task": "snapshot", "bill_id": "nobody"},
     "payments-tasks:live": {"task": "snapshot", "payment_id": "nobody"},
-    "payments-simulator": {"task": "statement", "day": "2026-01-01", "zone": "UTC"},
 }
 _HELD_UP = "delay@*#1:before"
 # Paid, on its way, asked to ask again, or refused; where it took too long it was called off.
@@ -133,24 +132,24 @@ def _of(accounts: Accounts, bill_id: str) -> list[Body]:
 def _warm_up(crew: ThreadPoolExecutor, till: Till, callers: int) -> None:
     """Emulators start an interpreter for each concurrent call: all at once would be a test of the machine.
 
-    Each call is held up, so that none can use the interpreter of another.
+    Round by round, so that none is idle for so long that it is ended; and each call is held up, so that none can use
+    the interpreter of another.
     """
     listing = Ask("GET", "/v1/payments", query={"patient_id": till.patient_id}, headers={"X-Test-Fault": _HELD_UP})
-    _all_up(crew, callers, lambda: till.way.send(listing).done)
-    for function, asked in _QUESTIONS.items():
-        some = callers if function.endswith("-tasks:live") else min(callers, _PARTS)
-        _all_up(crew, some, partial(_is_up, till, function, asked))
-
-
-def _all_up(crew: ThreadPoolExecutor, callers: int, is_up: Callable[[], bool]) -> None:
-    size = 0
+    asks: list[Callable[[], bool]] = [lambda: till.way.send(listing).done]
+    asks += [partial(_is_up, till, function, asked) for function, asked in _QUESTIONS.items()]
+    sizes = [0] * len(asks)
     for _ in range(_MOST_ROUNDS):
-        size = min(size + _STARTED_AT_ONCE, callers)
-        done = sum(crew.map(lambda _: is_up(), range(size)))
-        if done == callers:
+        sizes = [_grown(crew, ask, size, callers) for ask, size in zip(asks, sizes, strict=True)]
+        if min(sizes) == callers:
             break
-        # Those that took too long were ended, and are to be started again.
-        size = done * 3 // 4 if done < size else size
+
+
+def _grown(crew: ThreadPoolExecutor, ask: Callable[[], bool], size: int, most: int) -> int:
+    """How many are up after a round; those that took too long were ended, and are to be started again."""
+    wanted = min(size + _STARTED_AT_ONCE, most)
+    done = sum(crew.map(lambda _: ask(), range(wanted)))
+    return wanted if done == wanted else done * 3 // 4
 
 
 def _is_up(till: Till, function: str, asked: dict[str, str]) -> bool:
