@@ -40,7 +40,7 @@ MONEY = {"bill_id": "b", "amount": 52500, "currency": "INR", "method": "CARD", "
 INPUT = {
     SETTLE: {"appointment_id": "a", "version": 2, "correlation_id": "c"},
     TAKE: {"payment_id": "p", **MONEY},
-    REFUND: {"refund_id": "r", "settlement": None, **MONEY},
+    REFUND: {"refund_id": "r", "settlement": "s", **MONEY},
 }
 PROBLEM = {"code": "CARD_DECLINED", "detail": "The card was declined."}
 REFUSED = {"outcome": "refused", "problem": PROBLEM | {"status": 422}}
@@ -162,7 +162,7 @@ ASKED: dict[str, dict[str, dict[str, Any]]] = {
         "FailPayment": {"task": "fail_payment", "payment_id": "p", **PROBLEM},
     },
     REFUND: {
-        "Reserve": {"task": "reserve", **GIVEN_BACK},
+        "Reserve": {"task": "reserve", "settlement": "s", **GIVEN_BACK},
         "RefundAtGateway": {"task": "refund_at_gateway", "refund_id": "r"},
         "Apply": {"task": "apply", **GIVEN_BACK},
         "CompleteRefund": {"task": "complete_refund", "refund_id": "r", "gateway_id": "g"},
