@@ -34,4 +34,4 @@ class TasksOwners:
     def patient(self, patient_id: str) -> Patient | None:
         """None where there is no such patient."""
         answer = self._patients.ask("snapshot", patient_id=patient_id)
-        return Patient(answer["snapshot"]["name"], answer["snapshot"]["mrn"]) if answer["outcome"] == "ok" else None
+        return Patient(answer["snapshot"]["name"], answer["mrn"]) if answer["outcome"] == "ok" else None

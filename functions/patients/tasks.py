@@ -24,11 +24,11 @@ handler = tasks.handler
 
 @tasks.task("snapshot")
 def snapshot(payload: Payload) -> Payload:
-    """The patient as told in events, from a consistent read."""
+    """The patient as told in events, and the MRN, which those do not tell; from a consistent read."""
     stored = patients.load(payload["patient_id"])
     if stored is None:
         return {"outcome": "absent"}
-    return {"outcome": "ok", "snapshot": PatientFact.of(stored.state).model_dump(mode="json")}
+    return {"outcome": "ok", "snapshot": PatientFact.of(stored.state).model_dump(mode="json"), "mrn": stored.state.mrn}
 
 
 @tasks.task("verify")

@@ -343,6 +343,7 @@ def test_other_domains_get_a_snapshot(hospital: Hospital) -> None:
             "preferred_language": None,
             "active": True,
         },
+        "mrn": asha["mrn"],
     }
     assert tasks.handler({"task": "snapshot", "patient_id": UNKNOWN}) == {"outcome": "absent"}
     assert tasks.handler({"task": "ping"}) == {"outcome": "ok"}
