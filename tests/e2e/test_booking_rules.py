@@ -14,6 +14,8 @@ from tests.support.hospital import HOURS, MONDAY, TUESDAY, WEDNESDAY, instant, s
 if TYPE_CHECKING:
     from tests.support.hospital import Hospital
 
+pytestmark = pytest.mark.any_engine
+
 SUNDAY = MONDAY + timedelta(days=6)
 LONG_HOURS = [{"weekday": "MONDAY", "start": "07:00", "end": "20:00", "slot_duration": 30}]
 SPLIT = [
