@@ -241,6 +241,7 @@ def test_a_status_is_what_the_sums_say(balance: Balance, status: str) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.chaos
 def test_the_cancellation_table_is_as_the_rules_say(system: System) -> None:
     table = p11.worked_through(system, full=False)
 
