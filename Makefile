@@ -67,7 +67,7 @@ contract: setup ## template, events, API documents and layout
 integration: setup ## one part against its engine
 	@$(PYTEST) -n auto tests/integration
 
-e2e: setup ## over HTTP, and the table on its engine; ENDPOINT_URL=… uses the emulator there, for what it could change
+e2e: setup ## over HTTP, and the table on its engine; ENDPOINT_URL=… uses the emulator there, without what is marked any_engine
 	@ENDPOINT_URL=$(ENDPOINT_URL) $(PYTEST) -n 2 -m "not chaos$(if $(ENDPOINT_URL), and not any_engine)" tests/e2e tests/integration/test_table.py
 
 chaos: setup ## on a deployed hospital consumers and flows of money die at every call they make, P3, P4, P12 and the table of P11 small (hours on two cores)

@@ -201,7 +201,8 @@ def _prices(items: Iterable[BillItem]) -> PriceList:
 
 def _shown(outcome: Outcome[Bill] | Bill, call: Call, status: int = 200) -> Response:
     bill = outcome.state if isinstance(outcome, Outcome) else outcome
-    return answer(outcome, status, view=BillView.of(bill, clinic().day(call.now)))
+    # Whether it is overdue changes with the day.
+    return answer(outcome, status, view=BillView.of(bill, clinic().day(call.now)), derived=True)
 
 
 charge_api.declare(app)

@@ -130,8 +130,7 @@ def _named(asked: ListBills, bills: Bills) -> Stored[Bill] | None:
     if asked.appointment_id:
         return bills.load(bill_id_of(asked.appointment_id))
     number = asked.bill_number or ""
-    if not numbers.is_right(number.removeprefix("B")):
-        raise Invalid(errors=(FieldError("bill_number", "check_digit", "a digit of this number is wrong"),))
+    numbers.check(number.removeprefix("B"), "bill_number")
     return bills.numbered(number)
 
 

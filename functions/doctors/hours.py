@@ -35,16 +35,21 @@ def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
-def _without_seconds(value: Any) -> Any:
-    """The pattern, as it is published, has digits of every script."""
+def _in_ascii(value: Any) -> Any:
+    """The pattern, as it is published, takes digits of every script."""
     if isinstance(value, str) and not value.isascii():
-        message = "a time of day is written `HH:MM`"
+        message = "a time of day is written in the digits 0 to 9"
         raise ValueError(message)
+    return value
+
+
+def _without_seconds(value: Any) -> Any:
     return _SECONDS.sub("", value) if isinstance(value, str) else value
 
 
 TimeOfDay = Annotated[
     str,
+    BeforeValidator(_in_ascii),
     BeforeValidator(_without_seconds),
     Field(pattern=r"^([01]\d|2[0-3]):[0-5][05]$", examples=["09:00"], description="Local time on 5 minutes, `HH:MM`."),
 ]

@@ -33,8 +33,8 @@ _MOST_DUPLICATES = 10
 
 def list_patients(asked: PatientFilter, patients: Patients, now: datetime) -> PatientList:
     """Raises `Invalid` for an MRN whose check digit is wrong."""
-    if asked.mrn and not numbers.is_right(asked.mrn):
-        raise Invalid(errors=(FieldError("mrn", "check_digit", "a digit of this number is wrong"),))
+    if asked.mrn:
+        numbers.check(asked.mrn, "mrn")
     if claim := _claim(asked):
         return _answer([one for one in _holder(claim, patients) if _meets(one, asked)], None, now)
     if asked.name:

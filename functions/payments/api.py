@@ -108,9 +108,8 @@ def get_reconciliation(request: Request, params: ReconcileDay) -> Response:
     problems=(PaymentNotFound,),
 )
 def get_payment(request: Request) -> Response:
-    payment = service.read(request.path["payment_id"], request.call, office)
     # What was paid back changes without its version.
-    return answer(Outcome(payment), view=payment)
+    return answer(Outcome(service.read(request.path["payment_id"], request.call, office)), derived=True)
 
 
 @app.route(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from payments.commands import PayBill
     from payments.model import BillCopy, Transaction
+    from payments.store import Shown
 
 # Who asks again within this time waits for the first; later the flow has ended and may be run again.
 YOUNG = timedelta(seconds=30)
@@ -116,6 +117,12 @@ def check_payable(bill: BillCopy, command: PayBill) -> None:
         raise Overpayment
     if command.currency != bill.currency:
         raise CurrencyMismatch
+
+
+def check_reference(holder: Shown | None) -> None:
+    """Two people may record one transfer; what has failed, or goes back whole, leaves its reference to the next."""
+    if holder and holder.payment.status is not Status.FAILED and holder.refunded < holder.payment.amount:
+        raise ReferenceRecorded
 
 
 def check_refundable(payment: Payment, amount: int, refunded: int) -> None:

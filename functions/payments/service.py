@@ -65,7 +65,7 @@ class Office(NamedTuple):
 def pay(command: PayBill, call: Call, office: Office) -> Outcome[PaymentView]:
     """A payment that is COMPLETED, or PENDING where nobody knows yet. What has failed is raised, to replays too.
 
-    Two reads, one transaction, the bill's owner and the flow.
+    Two reads, one transaction, the bill's owner and the flow; one read more where the desk gives a reference.
     """
     rules.check_source(command)
     if command.method not in BY_GATEWAY:
@@ -79,7 +79,9 @@ def pay(command: PayBill, call: Call, office: Office) -> Outcome[PaymentView]:
             return found
         gateway = office.processor() if command.method in BY_GATEWAY else DESK
         payment = changes.paid(payment_id, command, _payable(command, call, office), gateway, call)
-        return office.payments.open(payment, pending, call)
+        reference = office.payments.reference(payment)
+        rules.check_reference(reference.holder if reference else None)
+        return office.payments.open(payment, pending, call, reference)
 
     found = decided(attempt)
     replayed = carry_through(found, pending.opener, call, office.payments, office.flows.take)

@@ -27,7 +27,7 @@ from hms.rows import Conflict, Insert, Item, Key, Query, Replace, starting
 from hms.shards import merged, partitions, sharded, whole
 from payments.clinic import clinic
 from payments.model import DESK, Payment, PaymentRequested, Refund, RefundRequested, Status
-from payments.rules import ReferenceRecorded, Share
+from payments.rules import Share
 from payments.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -49,9 +49,13 @@ class Shown(NamedTuple):
     payment: Payment
     refunded: int
 
-    @property
-    def is_void(self) -> bool:
-        return self.payment.status is Status.FAILED or self.refunded == self.payment.amount
+
+class Reference(NamedTuple):
+    """What the desk calls a payment by: its place, the claim on it, and the payment that has it."""
+
+    key: Key
+    claim: Item | None
+    holder: Shown | None
 
 
 class ShownPage(NamedTuple):
@@ -66,12 +70,24 @@ class Payments(Transactions[Payment]):
     def __init__(self, table: Table) -> None:
         super().__init__(table, "payment", Payment)
 
-    def open(self, payment: Payment, pending: Pending, call: Call) -> Opened[Payment]:
-        """With a claim on its reference. Raises `ReferenceRecorded`."""
+    def open(
+        self, payment: Payment, pending: Pending, call: Call, reference: Reference | None = None
+    ) -> Opened[Payment]:
+        """With a claim on its reference."""
         pointer = f"payment#{_position(payment)}"
         owners = (f"bill#{payment.bill_id}", f"patient#{payment.patient_id}")
-        more = [*(Insert(Item(owner, pointer)) for owner in owners), *self._claimed(payment)]
+        more: list[Change] = [Insert(Item(owner, pointer)) for owner in owners]
+        if reference:
+            more.append(_claim_row(reference, payment))
         return self._open(payment, pending, PaymentRequested.of(payment), call, more)
+
+    def reference(self, payment: Payment) -> Reference | None:
+        """Of what the desk received; one read, and another where it is claimed."""
+        if payment.gateway != DESK or not payment.reference:
+            return None
+        key = _reference_key(payment.bill_id, payment.method, payment.reference)
+        claim = self.table.get(key)
+        return Reference(key, claim, self.shown(claim.body or "") if claim else None)
 
     def shown(self, payment_id: str) -> Shown | None:
         """One read."""
@@ -102,19 +118,6 @@ class Payments(Transactions[Payment]):
         except Conflict:
             return False
         return True
-
-    def _claimed(self, payment: Payment) -> list[Change]:
-        """Two people may record one transfer. What has failed, or went back, leaves its reference to the next."""
-        if payment.gateway != DESK or not payment.reference:
-            return []
-        key = _reference_key(payment.bill_id, payment.method, payment.reference)
-        before = self.table.get(key)
-        if before is None:
-            return [Insert(Item(*key, body=payment.payment_id))]
-        earlier = self.shown(before.body or "")
-        if earlier is None or not earlier.is_void:
-            raise ReferenceRecorded
-        return [Replace(Item(*key, version=before.version + 1, body=payment.payment_id))]
 
     def _pointed(self, owner: str, limit: int | None, after: str | None) -> ShownPage:
         query = Query(owner, *starting("payment#"), limit=limit, after=after, forward=False)
@@ -194,6 +197,12 @@ class RefundPage(NamedTuple):
 def _reference_key(bill_id: str, method: str, reference: str) -> Key:
     """Of any reference, however long."""
     return Key(f"bill#{bill_id}", f"reference#{ids.derived(method, ''.join(reference.split()).casefold())}")
+
+
+def _claim_row(reference: Reference, payment: Payment) -> Change:
+    version = reference.claim.version + 1 if reference.claim else 1
+    item = Item(*reference.key, version=version, body=payment.payment_id)
+    return Replace(item) if reference.claim else Insert(item)
 
 
 def refunds_key(payment_id: str) -> Key:

@@ -294,7 +294,7 @@ def test_a_visits_end_makes_its_bill_final_and_gives_back_what_is_too_much(  # n
     amounts = {"total": total, "paid": paid, "refunded": refunded, "outstanding": outstanding}
     wanted = {"status": status, "provisional": False}
     wanted |= {name: {"amount": wire(amount), "currency": "INR"} for name, amount in amounts.items()}
-    bill = eventually(lambda: cashier.told(visit), lambda one: wanted.items() <= one.items(), 120)
+    bill = eventually(lambda: cashier.told(visit), lambda one: wanted.items() <= one.items())
     assert {name: bill[name] for name in wanted} == wanted
 
 

@@ -13,8 +13,6 @@ from tests.support.hospital import slot
 if TYPE_CHECKING:
     from tests.support.hospital import Hospital
 
-pytestmark = pytest.mark.any_engine
-
 
 @pytest.fixture(scope="module")
 def patient(hospital: Hospital) -> dict[str, Any]:

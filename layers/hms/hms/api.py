@@ -46,13 +46,15 @@ class Response:
     derived: bool = False
 
 
-def answer(outcome: Outcome[Any] | Entity, status: int = 200, view: BaseModel | None = None) -> Response:
+def answer(
+    outcome: Outcome[Any] | Entity, status: int = 200, view: BaseModel | None = None, *, derived: bool = False
+) -> Response:
     """A single resource with its ETag, as it is or in a `view`; a replayed command says so."""
     state = outcome.state if isinstance(outcome, Outcome) else outcome
     headers = {"ETag": f'"{state.version}"'}
     if isinstance(outcome, Outcome) and outcome.replayed:
         headers["Idempotency-Replayed"] = "true"
-    return Response(status, view or state, headers, derived=view is not None)
+    return Response(status, view or state, headers, derived=derived)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 
+from hms.errors import FieldError, Invalid
+
 _CANDIDATES = 8
 _QUASIGROUP = (
     "0317598642",
@@ -29,6 +31,12 @@ def candidates(owner_id: str, digits: int = 8) -> tuple[str, ...]:
 
 def is_right(number: str) -> bool:
     return _interim(number) == "0"
+
+
+def check(number: str, field: str) -> None:
+    """Raises `Invalid` where a digit of it is wrong."""
+    if not is_right(number):
+        raise Invalid(errors=(FieldError(field, "check_digit", "a digit of this number is wrong"),))
 
 
 def checked(digits: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -288,6 +289,22 @@ def test_only_who_is_known_has_an_empty_statement(till: Till) -> None:
     assert (known.status, known.json["accounts"]) == (200, [])
     assert (unknown.status, unknown.json["code"]) == (404, "PATIENT_NOT_FOUND")
     assert silent.status == 503
+
+
+def test_who_saw_a_bill_sees_that_it_is_overdue_by_now(till: Till) -> None:
+    bill = billed().json["bill_id"]
+    had = fetched(BILL, path={"bill_id": bill})
+    till.now += timedelta(days=30)
+
+    now = fetched(BILL, path={"bill_id": bill}, headers={"If-None-Match": had.headers["ETag"]})
+
+    assert (had.json["overdue"], now.status, now.json["overdue"]) == (False, 200, True)
+
+
+def test_days_in_the_wrong_order_are_told_of_the_query() -> None:
+    refused = fetched(BILLS, query={"from": "2026-11-02", "to": "2026-11-01"})
+
+    assert (refused.status, [error["field"] for error in refused.json["errors"]]) == (422, ["query"])
 
 
 def printed(patient_id: str = PATIENT) -> dict[str, Any]:

@@ -158,11 +158,17 @@ def test_what_shows_more_than_its_version_counts_is_never_told_to_be_the_same() 
 
     @app.route("GET", "/v1/things/{thing_id}", PUBLIC, summary="Read a thing", answers=Thing)
     def get_thing(_request: Request) -> Response:
+        return answer(thing(3), derived=True)
+
+    @app.route("GET", "/v1/things/{thing_id}/name", PUBLIC, summary="Read a thing's name", answers=Thing)
+    def get_name(_request: Request) -> Response:
         return answer(thing(3), view=thing(3))
 
-    seen = sent(app, "GET", "/v1/things/{thing_id}", path={"thing_id": THING_ID}, headers={"If-None-Match": '"3"'})
+    path, known = "/v1/things/{thing_id}", {"If-None-Match": '"3"'}
+    seen, same = (sent(app, "GET", one, path={"thing_id": THING_ID}, headers=known) for one in (path, f"{path}/name"))
 
     assert (seen.status, seen.headers["ETag"]) == (200, '"3"')
+    assert same.status == 304
 
 
 def test_a_command_says_what_it_did_whatever_the_caller_has() -> None:
