@@ -1,4 +1,4 @@
-"""The API over HTTP, as one of its users meets it: no retries, every wait bounded."""
+"""The API over HTTP, as one of its users meets it: repeated only where the system is busy, every wait bounded."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 40
 # An access token lives ten minutes.
 _FRESH_SECONDS = 400
+# A busy system asks to be asked again; a machine that starts many functions at once is busy for some seconds.
+_BUSY_PAUSES = (1, 2, 4, 8)
 
 type Answer = httpx.Response
 
@@ -90,14 +92,29 @@ class Client:
         given["X-Test-Clock"] = rfc3339(self.clock) if self.clock else None
         sent = {name: str(value) for name, value in given.items() if value is not None}
         sent |= self._authorization() | {"X-Correlation-ID": ids.new()} | dict(headers or {})
+        said: dict[str, Any] = {"json": body}
         if raw is not None:
             sent.setdefault("Content-Type", "application/json")
-            return self.http.request(method, path, content=raw, params=query, headers=sent)
-        return self.http.request(method, path, json=body, params=query, headers=sent)
+            said = {"content": raw}
+
+        def ask() -> Answer:
+            return self.http.request(method, path, params=query, headers=sent, **said)
+
+        return ask() if fault else _heard(ask)
 
     def _authorization(self) -> dict[str, str]:
         token = self.login.fresh() if self.login else self.token
         return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _heard(ask: Callable[[], Answer]) -> Answer:
+    answer = ask()
+    for seconds in _BUSY_PAUSES:
+        if answer.status_code != 503 or '"BUSY"' not in answer.text:
+            break
+        time.sleep(seconds)
+        answer = ask()
+    return answer
 
 
 def anonymous(base_url: str) -> Client:
