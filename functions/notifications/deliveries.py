@@ -10,6 +10,7 @@ from hms import ids, telemetry
 from hms.call import decided
 from notifications import rules
 from notifications.model import Delivery, DeliveryReported
+from notifications.providers import Email
 
 if TYPE_CHECKING:
     from hms.call import Call
@@ -59,7 +60,8 @@ def _read(said: dict[str, Any]) -> Report | None:
 def take(report: Report, call: Call, notifications: Notifications) -> None:
     """Addresses are suppressed and the message says what became of it, in one transaction.
 
-    A report that comes twice, or after a worse one, changes nothing.
+    A report that comes twice, or after a worse one, changes nothing. One that comes before the sender's record, or in
+    place of it, says that the message went out: it is not sent again.
     """
 
     def attempt() -> None:
@@ -67,7 +69,7 @@ def take(report: Report, call: Call, notifications: Notifications) -> None:
         suppressions = [notifications.suppression(one, report.delivery) for one in addresses]
         stored = notifications.load(report.notification_id) if report.notification_id else None
         if stored and _is_news(stored.state.delivery, report.delivery):
-            after = rules.reported(stored.state, report.delivery, call.now)
+            after = rules.reported(stored.state, report.delivery, Email.name, call.now)
             notifications.save(stored, after, DeliveryReported.of(after), call, more=suppressions)
         elif suppressions:
             notifications.table.commit(suppressions)

@@ -193,8 +193,31 @@ def put_off(notification: Notification, reason: str, clinic: Clinic, now: dateti
     return _changed(notification, now, reason=reason, retry_count=notification.retry_count + 1, not_before=later)
 
 
-def reported(notification: Notification, delivery: Delivery, now: datetime) -> Notification:
-    return _changed(notification, now, delivery=delivery)
+def reported(notification: Notification, delivery: Delivery, provider: str, now: datetime) -> Notification:
+    """A provider reports of what it has taken only: whatever was thought of the message, it went out."""
+    if notification.status is Status.SENT:
+        return _changed(notification, now, delivery=delivery)
+    return sent(notification, now, delivery=delivery, provider=notification.provider or provider)
+
+
+def awaits_words(notification: Notification) -> bool:
+    """Known to have gone out by its report alone: its sender has not recorded what it said."""
+    return notification.status is Status.SENT and notification.provider_message_id is None
+
+
+def worded(notification: Notification, by_sender: Notification, now: datetime) -> Notification:
+    """What was known by its report, with what its sender knows."""
+    names = (
+        "language",
+        "template_version",
+        "title",
+        "text",
+        "destination",
+        "provider",
+        "provider_message_id",
+        "sent_at",
+    )
+    return _changed(notification, now, **{name: getattr(by_sender, name) for name in names})
 
 
 def counted(first: Notification, now: datetime) -> Notification:

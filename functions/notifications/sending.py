@@ -111,7 +111,8 @@ def send(asked: NotificationRequested, call: Call, desk: Desk) -> Status | None:
     """Sends what was asked for, unless it is done or was asked for anew; says what became of it.
 
     Raises `Busy` while another sender has it. A sender that dies between the provider's word and the record leaves a
-    message that the next one sends again: providers take no key by which they would know it.
+    message that the next one sends again, unless the provider reports of it first: it takes no key by which it would
+    know it.
     """
     notifications = desk.office.notifications
     found = notifications.sending(asked.notification_id, asked.subject_id, asked.patient_id, asked.doctor_id)
@@ -196,6 +197,9 @@ def _record(
             present = notifications.load(after.notification_id)
             if present is None or present.state.version < after.version:
                 raise
+            if after.status is Status.SENT and rules.awaits_words(present.state):
+                whole = rules.worded(present.state, after, call.now)
+                notifications.save(present, whole, fact_of(whole), call)
 
     decided(attempt)
 

@@ -145,9 +145,14 @@ class Notifications(Aggregates[Notification]):
         lease: Lease | None = None,
         more: Sequence[Change] = (),
     ) -> None:
+        """Raises `Conflict` where it has changed since `before`, or where `lease` is not the sender's any more.
+
+        A message that is sent by nobody's lease, by its report, ends the lease there is: who comes after a dead sender
+        can then not take it over.
+        """
         changes = self._written(before, after, fact, call)
-        if lease:
-            changes.append(Remove(self._beside(after.notification_id, _LEASE), lease.version))
+        if lease or _is_over(before.state, after):
+            changes.append(Remove(self._beside(after.notification_id, _LEASE), lease.version if lease else None))
         self.table.commit([*changes, *more])
 
     def creation(self, notification: Notification, fact: Fact, call: Call) -> list[Change]:
@@ -223,6 +228,10 @@ class Notifications(Aggregates[Notification]):
 
     def _beside(self, notification_id: str, sk: str) -> Key:
         return Key(self.key(notification_id).pk, sk)
+
+
+def _is_over(before: Notification, after: Notification) -> bool:
+    return before.status is Status.PENDING and after.status is not Status.PENDING
 
 
 def _day_of(notification: Notification) -> str:

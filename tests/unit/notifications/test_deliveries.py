@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from notifications import deliveries, preferences
+from hms.errors import Busy
+from notifications import deliveries, preferences, service
 from notifications.model import Channel, Delivery
+from notifications.sending import LEASE, Refused, Unavailable
 from tests.support.notifications import PATIENT, START, a_patient
 
 if TYPE_CHECKING:
+    from notifications.model import Notification, NotificationRequested
+    from notifications.sending import Letter
     from tests.support.notifications import PostOffice
 
 ADDRESS = "asha.rao@example.com"
@@ -133,3 +137,111 @@ def test_a_new_address_is_written_to(post: PostOffice, sent: str) -> None:
     post.sends()
 
     assert [letter.address for letter in post.email.letters] == [ADDRESS, "asha@example.org"]
+
+
+@pytest.fixture
+def pending(post: PostOffice) -> NotificationRequested:
+    """The request of an e-mail that nobody has sent yet."""
+    post.happens("booked")
+    return next(one for one in post.requests() if one.channel is Channel.EMAIL)
+
+
+def state(post: PostOffice, asked: NotificationRequested) -> Notification:
+    stored = post.notifications.load(asked.notification_id)
+    assert stored
+    return stored.state
+
+
+def beside(post: PostOffice, asked: NotificationRequested) -> set[str]:
+    """Which of the rows there are that only a message on its way has."""
+    return {key.sk for key in post.table.items if key.pk.endswith(asked.notification_id)} & {"lease", "due"}
+
+
+def facts(post: PostOffice, asked: NotificationRequested) -> list[tuple[str, str]]:
+    rows = post.notifications.history(asked.notification_id, limit=10).items
+    told = [json.loads(row.body or "") for row in rows]
+    return [(one["type"].split(".")[1], one["data"]["status"]) for one in told]
+
+
+def test_a_report_that_comes_before_the_senders_record_loses_neither(
+    post: PostOffice, pending: NotificationRequested, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = post.email.send
+
+    def send_and_report(letter: Letter) -> str:
+        message_id = send(letter)
+        comes(post, report("Delivery", pending.notification_id))
+        return message_id
+
+    monkeypatch.setattr(post.email, "send", send_and_report)
+    post.send(pending)
+    sent = state(post, pending)
+
+    assert (sent.status, sent.delivery, sent.version) == ("SENT", "DELIVERED", 3)
+    assert (sent.provider, sent.provider_message_id, sent.text) == ("email", "email-1", post.email.letters[0].text)
+    assert (sent.language, sent.destination, sent.sent_at) == ("en", "as****@example.com", post.now)
+    assert facts(post, pending) == [
+        ("requested", "PENDING"), ("delivery_reported", "SENT"), ("sent", "SENT"),
+    ]  # fmt: skip
+    assert beside(post, pending) == set()
+
+
+def test_a_report_after_its_sender_died_is_the_record(post: PostOffice, pending: NotificationRequested) -> None:
+    post.notifications.take(pending.notification_id, None, post.now + LEASE)
+    comes(post, report("Delivery", pending.notification_id))
+    post.now += LEASE
+
+    assert post.send(pending) is None
+    assert post.email.letters == []
+    sent = state(post, pending)
+    assert (sent.status, sent.delivery, sent.provider, sent.sent_at) == ("SENT", "DELIVERED", "ses", post.now - LEASE)
+    assert beside(post, pending) == set()
+
+
+def test_who_looked_before_the_report_takes_no_dead_senders_lease(
+    post: PostOffice, pending: NotificationRequested, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.notifications.take(pending.notification_id, None, post.now + LEASE)
+    post.now += LEASE
+    take = post.notifications.take
+
+    def take_after_the_report(*asked: Any) -> Any:
+        comes(post, report("Delivery", pending.notification_id))
+        return take(*asked)
+
+    monkeypatch.setattr(post.notifications, "take", take_after_the_report)
+    with pytest.raises(Busy):
+        post.send(pending)
+    assert post.email.letters == []
+
+
+def test_a_report_on_a_message_that_was_put_off_ends_its_retries(
+    post: PostOffice, pending: NotificationRequested
+) -> None:
+    post.email.moods = [Unavailable("ReadTimeoutError")]
+    post.send(pending)
+    assert beside(post, pending) == {"due"}
+    comes(post, report("Delivery", pending.notification_id))
+    waiting = state(post, pending)
+
+    assert (waiting.status, waiting.reason, waiting.not_before) == ("SENT", None, None)
+    assert beside(post, pending) == set()
+    assert post.sweeps(post.now + LEASE) == 0
+    again = service.resend(pending.notification_id, post.call(), post.notifications).state
+    assert again.attempt == 2
+
+
+@pytest.mark.parametrize("body", [bounce, complaint])
+def test_a_report_on_a_message_that_was_given_up_says_that_it_went_out(
+    post: PostOffice, pending: NotificationRequested, body: Any
+) -> None:
+    post.email.moods = [Refused("MessageRejected")]
+    post.send(pending)
+    assert state(post, pending).status == "FAILED"
+    comes(post, body(pending.notification_id))
+
+    assert (state(post, pending).status, state(post, pending).reason) == ("SENT", None)
+    assert post.notifications.suppressed(ADDRESS)
+    rows = dict(post.table.items)
+    comes(post, body(pending.notification_id))
+    assert post.table.items == rows
