@@ -11,7 +11,10 @@ from notifications.model import QuietHours
 
 
 class Clinic(BaseModel):
-    """`quiet_hours` hold for recipients who have not set their own."""
+    """`quiet_hours` hold for recipients who have not set their own.
+
+    `unheard_retries` is how often a message is given to its provider again that may have gone out already.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -21,6 +24,7 @@ class Clinic(BaseModel):
     language: str
     quiet_hours: QuietHours | None
     retries: int
+    unheard_retries: int
     first_retry_seconds: int
     longest_retry_seconds: int
 

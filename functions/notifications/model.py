@@ -100,7 +100,7 @@ class Notification(Entity):
 
     `reason` says why it was skipped or failed; `not_before` when it goes out or is tried again; `useful_until` when it
     is of no use any more; `destination` is masked. `first_id` is the first of the attempts that resending made,
-    which counts them in `attempts`.
+    which counts them in `attempts`. `unheard` counts the tries whose answer was lost: each may have gone out.
     """
 
     notification_id: str
@@ -117,6 +117,7 @@ class Notification(Entity):
     status: Status = Status.PENDING
     reason: str | None = None
     retry_count: int = 0
+    unheard: int = 0
     not_before: AwareDatetime | None = None
     useful_until: AwareDatetime | None = None
     data: dict[str, JsonValue]

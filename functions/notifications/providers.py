@@ -16,6 +16,8 @@ from notifications.clinic import clinic
 from notifications.sending import Refused, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from notifications.sending import Letter
 
 # What a provider says of an address or a message. All else passes, or is mended by the operator while it is retried.
@@ -24,6 +26,9 @@ _REFUSED = {"MessageRejected", "InvalidParameterValue", "InvalidParameter", "Val
 _UNVERIFIED = ("not verified", "authority to send")
 # SNS: the person has asked the carrier to stop.
 _STOPPED = "OptedOut"
+# What a provider says before it does anything, with whatever status.
+_TURNED_AWAY = ("Throttl", "ServiceUnavailable")
+_BROKEN = 500
 
 
 class Email:
@@ -103,7 +108,7 @@ def sender() -> str:
 
 
 def _called(service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 
     try:
         answer: dict[str, Any] = getattr(_client(service), operation)(**request)
@@ -113,10 +118,18 @@ def _called(service: str, operation: str, request: dict[str, Any]) -> dict[str, 
             raise Unavailable("SENDER_NOT_VERIFIED") from error
         if code in _REFUSED:
             raise Refused(code, suppress=code == _STOPPED) from error
-        raise Unavailable(code) from error
+        raise Unavailable(code, unheard=_broke_off(code, error.response)) from error
     except BotoCoreError as error:
-        raise Unavailable(type(error).__name__) from error
+        # The others come before a request is out: no connection, no credentials.
+        unheard = isinstance(error, HTTPClientError | IncompleteReadError)
+        raise Unavailable(type(error).__name__, unheard=unheard) from error
     return answer
+
+
+def _broke_off(code: str, response: Mapping[str, Any]) -> bool:
+    """A provider that fails in the middle of a request may have taken the message."""
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return bool(status >= _BROKEN) and not code.startswith(_TURNED_AWAY)
 
 
 @cache

@@ -24,6 +24,7 @@ INACTIVE = "RECIPIENT_INACTIVE"
 SUPERSEDED = "SUPERSEDED"
 LAPSED = "LAPSED"
 SUPPRESSED = "ADDRESS_SUPPRESSED"
+NO_ANSWER = "NO_ANSWER"
 _DAY = timedelta(days=1)
 
 
@@ -183,14 +184,20 @@ def sent(notification: Notification, now: datetime, **said: Any) -> Notification
     return _changed(notification, now, status=Status.SENT, reason=None, not_before=None, sent_at=now, **said)
 
 
-def put_off(notification: Notification, reason: str, clinic: Clinic, now: datetime) -> Notification:
-    """Tried again later: the wait doubles up to its ceiling, and half of it is chance; in the end it has failed."""
-    if notification.retry_count >= clinic.retries:
-        return failed(notification, reason, now)
+def put_off(
+    notification: Notification, reason: str, clinic: Clinic, now: datetime, *, unheard: bool = False
+) -> Notification:
+    """Tried again later: the wait doubles up to its ceiling, and half of it is chance; in the end it has failed.
+
+    That is soon where its answers are `unheard`, since each try may reach the recipient once more.
+    """
+    tries = {"retry_count": notification.retry_count + 1, "unheard": notification.unheard + unheard}
+    if notification.retry_count >= clinic.retries or (unheard and notification.unheard >= clinic.unheard_retries):
+        return failed(notification, NO_ANSWER if unheard else reason, now, unheard=tries["unheard"])
     wait = min(clinic.longest_retry_seconds, clinic.first_retry_seconds * 2**notification.retry_count)
     seconds = random.uniform(wait / 2, wait)  # noqa: S311  (jitter, not a secret)
     later = (now + timedelta(seconds=seconds)).replace(microsecond=0)
-    return _changed(notification, now, reason=reason, retry_count=notification.retry_count + 1, not_before=later)
+    return _changed(notification, now, reason=reason, not_before=later, **tries)
 
 
 def reported(notification: Notification, delivery: Delivery, provider: str, now: datetime) -> Notification:

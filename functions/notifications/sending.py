@@ -52,11 +52,12 @@ class Refused(Exception):
 
 
 class Unavailable(Exception):
-    """A provider did not take the message now."""
+    """A provider did not take the message now; `unheard` where it may have, and its answer was lost."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, unheard: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.unheard = unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def _handed_over(notification: Notification, letter: Letter, worded: Worded, cal
     try:
         message_id = provider.send(letter)
     except Unavailable as error:
-        return Result(rules.put_off(notification, error.reason, clinic(), call.now))
+        return Result(rules.put_off(notification, error.reason, clinic(), call.now, unheard=error.unheard))
     except Refused as error:
         suppression = desk.office.notifications.suppression(letter.address, error.reason)
         after = rules.failed(notification, error.reason, call.now, **said)

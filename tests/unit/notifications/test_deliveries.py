@@ -218,7 +218,7 @@ def test_who_looked_before_the_report_takes_no_dead_senders_lease(
 def test_a_report_on_a_message_that_was_put_off_ends_its_retries(
     post: PostOffice, pending: NotificationRequested
 ) -> None:
-    post.email.moods = [Unavailable("ReadTimeoutError")]
+    post.email.moods = [Unavailable("ReadTimeoutError", unheard=True)]
     post.send(pending)
     assert beside(post, pending) == {"due"}
     comes(post, report("Delivery", pending.notification_id))
@@ -232,11 +232,14 @@ def test_a_report_on_a_message_that_was_put_off_ends_its_retries(
 
 
 @pytest.mark.parametrize("body", [bounce, complaint])
+@pytest.mark.parametrize("mood", [Refused("MessageRejected"), Unavailable("ReadTimeoutError", unheard=True)])
 def test_a_report_on_a_message_that_was_given_up_says_that_it_went_out(
-    post: PostOffice, pending: NotificationRequested, body: Any
+    post: PostOffice, pending: NotificationRequested, body: Any, mood: Exception
 ) -> None:
-    post.email.moods = [Refused("MessageRejected")]
-    post.send(pending)
+    post.email.moods = [mood] * 5
+    for _ in range(4):
+        post.sends()
+        post.sweeps(state(post, pending).not_before)
     assert state(post, pending).status == "FAILED"
     comes(post, body(pending.notification_id))
 

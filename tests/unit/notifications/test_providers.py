@@ -8,7 +8,14 @@ from email.policy import default
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
 from botocore.session import get_session
 from botocore.stub import ANY, Stubber
 
@@ -116,15 +123,50 @@ def test_a_sender_that_is_not_verified_is_the_operators_to_mend(provider: tuple[
         way.send(LETTER)
 
 
-def test_a_network_that_is_down_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "unheard"),
+    [
+        (ReadTimeoutError(endpoint_url="https://sns"), True),
+        (ConnectionClosedError(endpoint_url="https://sns"), True),
+        (ConnectTimeoutError(endpoint_url="https://sns"), False),
+        (EndpointConnectionError(endpoint_url="https://sns"), False),
+        (NoCredentialsError(), False),
+    ],
+)
+def test_a_network_that_is_down_may_pass_and_may_have_lost_the_answer_only(
+    monkeypatch: pytest.MonkeyPatch, error: BotoCoreError, *, unheard: bool
+) -> None:
     class Down:
         def publish(self, **_request: object) -> None:
-            raise ConnectTimeoutError(endpoint_url="https://sns")
+            raise error
 
     monkeypatch.setattr(providers, "_client", lambda _service: Down())
 
-    with pytest.raises(Unavailable, match="ConnectTimeoutError"):
+    with pytest.raises(Unavailable, match=type(error).__name__) as put_off:
         Sms().send(LETTER)
+    assert put_off.value.unheard is unheard
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "unheard"),
+    [
+        ("InternalFailure", 500, True),
+        ("InternalError", 504, True),
+        ("ServiceUnavailable", 503, False),
+        ("Throttling", 503, False),
+        ("ThrottledException", 429, False),
+        ("AccessDenied", 403, False),
+    ],
+)
+def test_a_provider_that_fails_in_the_middle_may_have_taken_the_message(
+    provider: tuple[Any, str, Stubber], code: str, status: int, *, unheard: bool
+) -> None:
+    way, operation, stubber = provider
+    stubber.add_client_error(operation, code, http_status_code=status)
+
+    with pytest.raises(Unavailable, match=code) as put_off:
+        way.send(LETTER)
+    assert put_off.value.unheard is unheard
 
 
 def test_a_domain_of_any_script_is_written_to(monkeypatch: pytest.MonkeyPatch) -> None:

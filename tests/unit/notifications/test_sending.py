@@ -138,6 +138,38 @@ def test_a_provider_that_stays_busy_fails_the_message_in_the_end(post: PostOffic
     assert len(post.email.moods) == 50 - clinic().retries - 1
 
 
+def tried(post: PostOffice, *moods: Exception) -> int:
+    """How often an e-mail is given to its provider, which is in these moods and then well."""
+    post.email.moods = list(moods)
+    post.happens("booked")
+    for _ in range(clinic().retries + 1):
+        post.sends()
+        post.sweeps(of(post).not_before or post.now)
+    return len(moods) - len(post.email.moods) + len(post.email.letters)
+
+
+def test_a_message_whose_answers_are_lost_is_given_up_soon(post: PostOffice) -> None:
+    """Each of these tries may have reached the recipient."""
+    lost = Unavailable("ReadTimeoutError", unheard=True)
+
+    assert tried(post, *[lost] * 50) == clinic().unheard_retries + 1
+    assert (of(post).status, of(post).reason, of(post).not_before) == ("FAILED", "NO_ANSWER", None)
+    assert (of(post).retry_count, of(post).unheard) == (clinic().unheard_retries, clinic().unheard_retries + 1)
+
+
+def test_lost_answers_are_counted_among_others(post: PostOffice) -> None:
+    busy, lost = Unavailable("Throttling"), Unavailable("ReadTimeoutError", unheard=True)
+    moods = [busy, lost, busy, lost, busy, lost, busy]
+
+    assert tried(post, *moods) == len(moods) - 1
+    assert of(post).reason == "NO_ANSWER"
+
+
+def test_a_message_whose_answer_was_lost_once_is_sent_again(post: PostOffice) -> None:
+    assert tried(post, Unavailable("ReadTimeoutError", unheard=True)) == 1 + 1
+    assert (of(post).status, of(post).unheard) == ("SENT", 1)
+
+
 def test_no_wait_is_longer_than_its_ceiling(post: PostOffice) -> None:
     post.happens("booked")
     waiting = of(post).model_copy(update={"retry_count": clinic().retries - 1})
