@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from notifications.model import NotificationRequested
     from notifications.people import PatientCopy
     from notifications.service import Office
-    from notifications.store import Lease, Notifications, Sending
+    from notifications.store import Latest, Lease, Notifications, Sending
 
 # Longer than the function may run: who took a message and has not recorded it by then, has died.
 LEASE = timedelta(seconds=60)
@@ -137,8 +137,7 @@ def _taken(notification_id: str, held: Lease | None, call: Call, notifications: 
 
 def _result(notification: Notification, found: Sending, call: Call, desk: Desk) -> Result:
     patient = found.patient or desk.office.owners.patient(notification.patient_id)
-    latest = found.latest.data if found.latest else notification.data
-    if reason := rules.out_of_date(notification, latest, call.now):
+    if reason := rules.out_of_date(notification, _newest(notification, found.latest), call.now):
         return Result(rules.skipped(notification, reason, call.now))
     if patient is None:
         return Result(rules.skipped(notification, rules.NO_ADDRESS, call.now))
@@ -148,6 +147,11 @@ def _result(notification: Notification, found: Sending, call: Call, desk: Desk) 
     if until := rules.quiet_until(notification.kind, recipient, clinic(), call.now):
         return Result(rules.deferred(notification, until, call.now))
     return _sent(notification, patient, _doctor_name(notification, found, desk), call, desk)
+
+
+def _newest(notification: Notification, latest: Latest | None) -> Mapping[str, Any]:
+    # Our copy may be behind the owner, whose word a reminder is made by.
+    return latest.data if latest and latest.version >= notification.subject_version else notification.data
 
 
 def _sent(notification: Notification, patient: PatientCopy, doctor: str | None, call: Call, desk: Desk) -> Result:

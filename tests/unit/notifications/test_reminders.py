@@ -138,6 +138,29 @@ def test_a_replayed_confirmation_after_the_reminder_reminds_no_more(post: PostOf
     assert post.sweeps(START - DAY) == 0
 
 
+def test_a_moved_visit_is_reminded_of_though_the_move_was_not_heard_yet(post: PostOffice) -> None:
+    post.happens("booked")
+    post.owners.visits[VISIT] = a_visit(version=2, start=START + DAY)
+    post.confirmed(2)
+
+    post.sweeps(START)
+    post.sends()
+
+    assert reminders(post) == [("reminder-24h", "email", "SENT"), ("reminder-24h", "sms", "SENT")]
+
+
+def test_a_reminder_that_a_newer_move_has_overtaken_is_not_sent(post: PostOffice) -> None:
+    post.happens("booked")
+    post.owners.visits[VISIT] = a_visit(version=2, start=START + DAY)
+    post.confirmed(2)
+    post.sweeps(START)
+
+    post.happens("rescheduled", version=3, start=START + 2 * DAY)
+    post.sends()
+
+    assert reminders(post) == [("reminder-24h", "email", "SUPERSEDED"), ("reminder-24h", "sms", "SUPERSEDED")]
+
+
 def test_the_owner_is_asked_where_the_visit_was_not_heard_of(post: PostOffice) -> None:
     post.owners.visits[VISIT] = a_visit()
 
