@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hms import telemetry
 from hms.settings import setting
+from notifications import addresses
 from notifications.clinic import clinic
 from notifications.sending import Refused, Unavailable
 
@@ -35,7 +36,7 @@ class Email:
     name = "ses"
 
     def send(self, letter: Letter) -> str:
-        letter = replace(letter, address=_deliverable(letter.address))
+        letter = replace(letter, address=_taken(letter.address))
         request = {
             "Source": sender(),
             "Destinations": [letter.address],
@@ -93,12 +94,9 @@ def _written(letter: Letter) -> bytes:
     return message.as_bytes()
 
 
-def _deliverable(address: str) -> str:
-    """SES takes domains of any script in their ASCII form, and names before the @ in ASCII only."""
-    name, _, domain = address.rpartition("@")
+def _taken(address: str) -> str:
     try:
-        name.encode("ascii")
-        return f"{name}@{domain.encode('idna').decode()}"
+        return addresses.deliverable(address)
     except UnicodeError as error:
         raise Refused("ADDRESS_NOT_ASCII") from error
 

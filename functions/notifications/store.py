@@ -25,6 +25,7 @@ from hms.copies import Copies
 from hms.fields import rfc3339
 from hms.rows import Found, Insert, Item, Key, Query, Refresh, Remove, Replace
 from hms.shards import merged, partitions, sharded, whole
+from notifications import addresses
 from notifications.model import Notification, Preferences, Status
 from notifications.people import DoctorCopy, PatientCopy
 from notifications.rules import Reminder
@@ -252,7 +253,7 @@ def _reminder_key(subject_id: str, kind: str) -> Key:
 
 
 def _suppressed_key(address: str) -> Key:
-    return Key(f"suppressed#{hashlib.sha256(address.casefold().encode()).hexdigest()}", "state")
+    return Key(f"suppressed#{hashlib.sha256(addresses.folded(address).encode()).hexdigest()}", "state")
 
 
 def _latest(item: Item | None) -> Latest | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,25 @@ def test_who_says_that_it_is_no_spam_is_written_to_again(sent: str) -> None:
     not_spam = {"complaintFeedbackType": "not-spam", "complainedRecipients": [{"emailAddress": ADDRESS}]}
 
     assert deliveries.report_of(report("Complaint", sent, **not_spam)) is None
+
+
+def test_an_address_is_the_same_in_any_script(post: PostOffice) -> None:
+    """SES reports domains as it was given them."""
+    report_of_ses = bounce(None).replace(ADDRESS, "Asha@XN--fa-hia.de")
+    comes(post, report_of_ses)
+
+    assert post.notifications.suppressed("asha@faß.de")
+    assert not post.notifications.suppressed("asha@fass.de")
+    post.notifications.lift(["asha@faß.de"])
+    assert not post.notifications.suppressed("asha@xn--fa-hia.de")
+
+
+@pytest.mark.parametrize("address", [ADDRESS, "Asha.Rao@Example.com", "+919227680402", PATIENT, "आशा@example.com"])
+def test_rows_of_suppressed_addresses_keep_their_keys(post: PostOffice, address: str) -> None:
+    post.table.commit([post.notifications.suppression(address, "BOUNCED")])
+    hashed = hashlib.sha256(address.casefold().encode()).hexdigest()
+
+    assert (f"suppressed#{hashed}", "state") in post.table.items
 
 
 def test_reception_restores_an_address(post: PostOffice, sent: str) -> None:

@@ -169,21 +169,42 @@ def test_a_provider_that_fails_in_the_middle_may_have_taken_the_message(
     assert put_off.value.unheard is unheard
 
 
-def test_a_domain_of_any_script_is_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[dict[str, Any]] = []
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What SES is given."""
+    requests: list[dict[str, Any]] = []
 
     class Ses:
         def send_raw_email(self, **request: Any) -> dict[str, str]:
-            given.append(request)
+            requests.append(request)
             return {"MessageId": "x"}
 
     monkeypatch.setattr(providers, "_client", lambda _service: Ses())
-    Email().send(replace(LETTER, address="asha@आशा.भारत"))
+    return requests
 
-    assert given[0]["Destinations"] == ["asha@xn--m1b0hya.xn--h2brj9c"]
-    assert b"asha@xn--m1b0hya.xn--h2brj9c" in given[0]["RawMessage"]["Data"]
+
+@pytest.mark.parametrize(
+    ("address", "ascii_"),
+    [
+        ("asha@आशा.भारत", "asha@xn--m1b0hya.xn--h2brj9c"),
+        # By the rules of 2003 it is fass.de, which is somebody else's.
+        ("asha@faß.de", "asha@xn--fa-hia.de"),
+        ("asha@MÜNCHEN.de", "asha@xn--mnchen-3ya.de"),
+        ("Asha.Rao@Example.com", "Asha.Rao@Example.com"),
+    ],
+)
+def test_a_domain_of_any_script_is_written_to(given: list[dict[str, Any]], address: str, ascii_: str) -> None:
+    Email().send(replace(LETTER, address=address))
+
+    assert given[0]["Destinations"] == [ascii_]
+    assert ascii_.encode() in given[0]["RawMessage"]["Data"]
+
+
+@pytest.mark.parametrize("address", ["आशा@example.com", "asha@☃.net", "asha@-ä.de", "asha@ä..de"])
+def test_what_has_no_ascii_form_is_refused(given: list[dict[str, Any]], address: str) -> None:
     with pytest.raises(Refused, match="ADDRESS_NOT_ASCII"):
-        Email().send(replace(LETTER, address="आशा@example.com"))
+        Email().send(replace(LETTER, address=address))
+    assert given == []
 
 
 def test_push_says_that_it_reaches_nobody(capsys: pytest.CaptureFixture[str]) -> None:
