@@ -77,23 +77,28 @@ def hear(event: Event, call: Call, office: Office) -> None:
     decided(attempt)
 
 
-def plan_reminders(name: str, subject_id: str, version: int, call: Call, office: Office) -> bool:
-    """Places the reminders of a subject, or moves them; says whether `version` is still the newest."""
+def plan_reminders(name: str, subject_id: str, version: int, call: Call, office: Office, *, made_at: datetime) -> bool:
+    """Places the reminders of a subject, or moves them; says whether `version`, made at `made_at`, is still the newest.
+
+    What came due between that instant and now is placed too: the next sweep decides whether it is still of use.
+    """
     latest = office.notifications.latest(subject_id)
     if latest is None or latest.version < version:
         latest = office.owners.subject(name, subject_id)
     if latest is None:
         return False
+    # A newer version is planned by its own event, which knows when that was made.
+    since = min(made_at, call.now) if latest.version == version else call.now
     for kind, before in kinds().reminders(name).items():
         stands = kinds().kinds[kind].stands.hold(latest.data, latest.data)
-        if stands and before.due(latest.data) > call.now:
-            _remind(Reminder(name, subject_id, kind, latest.version, latest.data), office)
+        if stands and before.due(latest.data) > since:
+            _remind(Reminder(name, subject_id, kind, latest.version, latest.data), call.now, office)
     return latest.version == version
 
 
-def _remind(reminder: Reminder, office: Office) -> None:
+def _remind(reminder: Reminder, now: datetime, office: Office) -> None:
     try:
-        office.notifications.remind(reminder)
+        office.notifications.remind(reminder, now)
     except Conflict:
         return  # Planned already, for this or a later version.
 

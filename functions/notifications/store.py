@@ -180,11 +180,14 @@ class Notifications(Aggregates[Notification]):
         self.table.commit([Replace(item) if held else Insert(item)])
         return Lease(version, rfc3339(until))
 
-    def remind(self, reminder: Reminder) -> None:
-        """Placed or moved. Raises `Conflict` where one of this or a later version is there."""
+    def remind(self, reminder: Reminder, now: datetime) -> None:
+        """Placed or moved, for `now` where its time is past.
+
+        Raises `Conflict` where one of this or a later version is there.
+        """
         key = _reminder_key(reminder.subject_id, reminder.kind)
         body = json.dumps({"subject": reminder.subject, "kind": reminder.kind, "data": dict(reminder.data)})
-        place = timers.place(reminder.due, key)
+        place = timers.place(max(reminder.due, now), key)
         self.table.commit([Refresh(Item(*key, version=reminder.version, body=body, by_b=place))])
 
     def reminder(self, key: Key) -> tuple[Item, Reminder] | None:

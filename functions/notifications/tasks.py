@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hms import clock, ids
@@ -27,9 +28,14 @@ _SWEEP_SECONDS = 40
 
 @tasks.task("plan_reminders")
 def plan_reminders(payload: Payload) -> Payload:
-    """`{"appointment_id", "version"}` → `ok`, or `superseded` where the visit has changed since."""
+    """`{"appointment_id", "version", "time"}` → `ok`, or `superseded` where the visit has changed since.
+
+    `time` is when that version was made, now where it is left out: reminders that came due since are not lost.
+    """
     call = _call(payload)
-    newest = service.plan_reminders("visit", payload["appointment_id"], payload["version"], call, office)
+    visit, version = payload["appointment_id"], payload["version"]
+    made_at = datetime.fromisoformat(payload["time"]) if "time" in payload else call.now
+    newest = service.plan_reminders("visit", visit, version, call, office, made_at=made_at)
     return {"outcome": "ok" if newest else "superseded"}
 
 

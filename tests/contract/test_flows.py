@@ -46,7 +46,7 @@ GATEWAY_SECONDS = 29
 WAITED_FOR = sorted(set(DEFINITIONS) - set(flows.STARTED_BY))
 # What is put into a task or carried on: ids and amounts, and answers that are data.
 HARMLESS = re.compile(
-    r"\$\.(\w+_id|version|department|amount|currency|method|settlement|problem(\.(code|detail))?|charge|answer"
+    r"\$\.(\w+_id|version|time|department|amount|currency|method|settlement|problem(\.(code|detail))?|charge|answer"
     r"|verified\.\w+\.(outcome|problem)|bill\.(bill_id|settlement|credit|currency)|\w+\.(outcome|problem|gateway_id))"
 )
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 DEFINITION = flows.definitions()["confirm-appointment"]
 STATES = dict(flows.states(DEFINITION))
 INPUT = {"appointment_id": "a", "version": 1, "patient_id": "p", "doctor_id": "d", "department": "Cardiology"}
-INPUT |= {"correlation_id": "c"}
+INPUT |= {"time": "2026-11-21T04:30:00Z", "correlation_id": "c"}
 UNKNOWN = {"outcome": "unknown"}
 PROBLEM = {"code": "DOCTOR_INACTIVE", "detail": "The doctor is no longer available."}
 REFUSED = {"outcome": "refused", "problem": PROBLEM}
@@ -162,8 +162,10 @@ def flow(states: Any, hospital: Hospital) -> Flow:
 
 def of(visit: dict[str, Any], **other: Any) -> dict[str, Any]:
     return {
-        name: visit[name] for name in ("appointment_id", "version", "patient_id", "doctor_id", "department")
-    } | other
+        "time": visit["updated_at"],
+        **{name: visit[name] for name in ("appointment_id", "version", "patient_id", "doctor_id", "department")},
+        **other,
+    }
 
 
 NOBODY = ids.new()

@@ -153,9 +153,10 @@ class PostOffice:
     def hears(self, kind: str, visit: dict[str, Any]) -> None:
         service.hear(an_event(kind, visit, self.now), self.call(), self.office)
 
-    def confirmed(self, version: int = 1, visit_id: str = VISIT) -> bool:
-        """What the flow does when it has confirmed a visit."""
-        return service.plan_reminders("visit", visit_id, version, self.call(), self.office)
+    def confirmed(self, version: int = 1, visit_id: str = VISIT, made_at: datetime | None = None) -> bool:
+        """What the flow does when it has confirmed a visit; it was booked or moved just now, or at `made_at`."""
+        at = made_at or self.now
+        return service.plan_reminders("visit", visit_id, version, self.call(), self.office, made_at=at)
 
     def sweeps(self, at: datetime | None = None) -> int:
         self.now = at or self.now

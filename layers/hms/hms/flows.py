@@ -1,7 +1,8 @@
 """Flows that events start: a message begins one execution of a state machine and is done when that has decided.
 
 The function's settings are `STATE_MACHINE_ARN` and `INPUT_FIELDS`, the fields of the event's data that the execution
-gets; beside them it gets `version` and `correlation_id`. Ids only: histories of executions hold nothing personal.
+gets; beside them it gets `version`, `time` (when that version was made) and `correlation_id`. Ids only: histories of
+executions hold nothing personal.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from hms import ids, seam, telemetry
 from hms.dead_letters import given_up
 from hms.events import Event
 from hms.executions import Undecided, execute
+from hms.fields import rfc3339
 from hms.settings import setting
 
 if TYPE_CHECKING:
@@ -50,4 +52,5 @@ def _decide(event: Event) -> None:
 
 def _input(event: Event) -> dict[str, Any]:
     fields = {name: event.data[name] for name in setting("INPUT_FIELDS").split(",")}
-    return {**fields, "version": event.version, "correlation_id": event.correlationid}
+    made = {"version": event.version, "time": rfc3339(event.time)}
+    return {**fields, **made, "correlation_id": event.correlationid}

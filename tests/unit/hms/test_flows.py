@@ -64,7 +64,9 @@ def test_an_execution_gets_the_ids_it_needs_and_nothing_else(monkeypatch: pytest
     asked = machine(monkeypatch, SUCCEEDED)
 
     assert flows.handler({"Records": [message()]}) == failed()
-    assert asked.inputs == [{"thing_id": "t", "owner_id": "o", "version": 3, "correlation_id": "c"}]
+    assert asked.inputs == [
+        {"thing_id": "t", "owner_id": "o", "version": 3, "time": "2026-11-21T00:00:00Z", "correlation_id": "c"}
+    ]
 
 
 def test_an_execution_is_named_after_its_event_and_each_try_is_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from notifications import service
+import pytest
+
+from notifications import service, tasks
 from tests.support.notifications import NOW, START, VISIT, a_visit
 
 if TYPE_CHECKING:
@@ -101,6 +103,60 @@ def test_a_visit_that_is_near_has_no_reminder_for_a_time_that_is_past(post: Post
     post.confirmed()
 
     assert planned(post) == []
+
+
+def test_a_reminder_that_came_due_while_the_visit_was_being_confirmed_goes_out(post: PostOffice) -> None:
+    post.happens("booked", start=NOW + DAY + 5 * MINUTE)
+    post.now = NOW + 10 * MINUTE
+    post.confirmed(made_at=NOW)
+
+    assert sorted(planned(post)) == ["reminder#reminder-24h", "reminder#reminder-2h"]
+    assert post.sweeps() == 1
+    post.sends()
+    assert reminders(post) == [("reminder-24h", "email", "SENT"), ("reminder-24h", "sms", "SENT")]
+
+
+def test_a_reminder_that_was_past_when_the_visit_was_booked_does_not_go_out(post: PostOffice) -> None:
+    post.happens("booked", start=NOW + 23 * HOUR)
+    post.now = NOW + 10 * MINUTE
+    post.confirmed(made_at=NOW)
+
+    assert planned(post) == ["reminder#reminder-2h"]
+
+
+def test_a_reminder_that_came_due_before_the_newest_move_does_not_go_out(post: PostOffice) -> None:
+    """The late confirmation of an older version does not know when the newest was made."""
+    post.happens("booked")
+    post.now = NOW + 10 * MINUTE
+    post.happens("rescheduled", version=2, start=NOW + DAY + 5 * MINUTE)
+    post.confirmed(1, made_at=NOW)
+
+    assert planned(post) == ["reminder#reminder-2h"]
+
+
+def test_confirmations_that_come_days_late_are_caught_up_with(post: PostOffice) -> None:
+    """The days between are closed: no sweep reads them again."""
+    post.happens("booked")
+    post.sweeps(NOW + 2 * DAY + HOUR)
+    for _ in range(2):
+        post.confirmed(made_at=NOW)
+        assert post.sweeps(START - 3 * HOUR) == 1
+        post.sends()
+
+    assert reminders(post) == [("reminder-24h", "email", "SENT"), ("reminder-24h", "sms", "SENT")]
+
+
+@pytest.mark.parametrize(("told", "placed"), [({"time": "2026-11-21T04:30:00Z"}, 2), ({}, 1)])
+def test_the_flow_says_when_the_visit_was_booked(
+    post: PostOffice, monkeypatch: pytest.MonkeyPatch, told: dict[str, str], placed: int
+) -> None:
+    monkeypatch.setattr(tasks, "office", post.office)
+    monkeypatch.setattr("hms.clock.now", lambda: NOW + 10 * MINUTE)
+    post.happens("booked", start=NOW + DAY + 5 * MINUTE)
+
+    asked = {"task": "plan_reminders", "appointment_id": VISIT, "version": 1, "correlation_id": "c", **told}
+    assert tasks.handler(asked) == {"outcome": "ok"}
+    assert len(planned(post)) == placed
 
 
 def test_after_an_outage_only_what_is_still_of_use_goes_out(post: PostOffice) -> None:
