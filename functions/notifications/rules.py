@@ -152,7 +152,8 @@ def quiet_until(name: str, recipient: Recipient, clinic: Clinic, now: datetime) 
     local = now.astimezone(ZoneInfo(clinic.timezone))
     if not _within(quiet, f"{local:%H:%M}"):
         return None
-    end = time.fromisoformat(quiet.end)
+    # In the night when clocks go back the hour is there twice: from the second one the first end is past.
+    end = time.fromisoformat(quiet.end).replace(fold=local.fold)
     day = local.date() if local.time() < end else local.date() + _DAY
     return datetime.combine(day, end, local.tzinfo).astimezone(now.tzinfo)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from notifications.model import Preferences, PreferencesChanged
+from notifications.clinic import clinic
+from notifications.model import Preferences, PreferencesChanged, QuietHours
+from notifications.rules import Recipient, quiet_until
 from tests.support.notifications import NOW, PATIENT, START, a_patient, a_visit
 
 if TYPE_CHECKING:
@@ -161,6 +163,39 @@ def test_quiet_hours_put_a_message_off_until_they_end(post: PostOffice, start: s
     post.happens("booked")
 
     assert {one.not_before for one in post.messages()} == {until}
+
+
+@pytest.mark.parametrize(
+    ("now", "until"),
+    [
+        # Clocks go back at 01:00 UTC, from 03:00 to 02:00: half past two is at 00:30 and at 01:30.
+        ("2026-10-25T00:10Z", "2026-10-25T00:30Z"),
+        ("2026-10-25T00:40Z", None),
+        ("2026-10-25T01:10Z", "2026-10-25T01:30Z"),
+        ("2026-10-25T01:30Z", None),
+        # They go forward at 01:00 UTC, from 02:00 to 03:00: there is no half past two, the rest is as long as ever.
+        ("2026-03-29T00:59Z", "2026-03-29T01:30Z"),
+        ("2026-03-29T01:00Z", None),
+    ],
+)
+def test_quiet_hours_end_later_than_now_when_clocks_are_changed(now: str, until: str | None) -> None:
+    found = quiet_in_berlin("22:00", "02:30", datetime.fromisoformat(now))
+
+    assert found == (datetime.fromisoformat(until) if until else None)
+
+
+def quiet_in_berlin(start: str, end: str, now: datetime) -> datetime | None:
+    berlin = clinic().model_copy(update={"timezone": "Europe/Berlin", "quiet_hours": QuietHours(start=start, end=end)})
+    return quiet_until("appointment-booked", Recipient(a_patient(), None), berlin, now)
+
+
+@pytest.mark.parametrize("quiet", [("22:00", "02:30"), ("01:30", "02:10"), ("02:30", "02:10"), ("02:00", "03:00")])
+@pytest.mark.parametrize("day", ["2026-03-28T12:00Z", "2026-10-24T12:00Z"])
+def test_no_end_of_quiet_hours_is_past(day: str, quiet: tuple[str, str]) -> None:
+    for minutes in range(24 * 60):
+        now = datetime.fromisoformat(day) + timedelta(minutes=minutes)
+        until = quiet_in_berlin(*quiet, now)
+        assert until is None or until > now
 
 
 def test_what_was_put_off_is_sent_when_its_time_comes(post: PostOffice) -> None:
