@@ -16,7 +16,6 @@ from billing.model import (
     ExceptionKind,
 )
 from billing.rules import AlreadyDecided, BillNotFound, Failure
-from hms import ids
 from hms.call import decided
 
 if TYPE_CHECKING:
@@ -119,12 +118,8 @@ def release(transfer: Transfer, failure: Failure | None, call: Call, bills: Bill
 
 
 def _scene(transfer: Transfer, bills: Bills, kind: ExceptionKind | None = None) -> Scene:
-    exception_id = _exception_id(kind, transfer) if kind else None
+    exception_id = exceptions.id_of(kind, transfer.transaction_id) if kind else None
     return bills.scene(transfer.bill_id, transaction_id=transfer.transaction_id, exception_id=exception_id)
-
-
-def _exception_id(kind: ExceptionKind, transfer: Transfer) -> str:
-    return ids.derived("exception", kind, transfer.transaction_id)
 
 
 def _existing(scene: Scene) -> Stored[Bill]:
@@ -147,7 +142,7 @@ def _become(transfer: Transfer, held: Allocation | None, state: AllocationState)
 def _exception(kind: ExceptionKind, transfer: Transfer, failure: Failure, bill: Bill, call: Call) -> BillingException:
     return exceptions.raised(
         kind,
-        _exception_id(kind, transfer),
+        exceptions.id_of(kind, transfer.transaction_id),
         bill,
         call,
         amount=transfer.amount,

@@ -6,11 +6,15 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from hms.fields import Command, Day, Id, Line, Note
+from hms import fields
+from hms.cards import NOT_A_CARD
+from hms.fields import Command, Day, Id
 from hms.money import Amount, Rate
 
 MOST_ITEMS = 50
 
+Line = Annotated[fields.Line, NOT_A_CARD]
+Note = Annotated[fields.Note, NOT_A_CARD]
 Price = Annotated[Amount, Field(ge=0, examples=["750.00"])]
 Some = Annotated[Amount, Field(gt=0, examples=["100.00"])]
 

@@ -170,7 +170,8 @@ class Bill(Entity):
 
     `provisional` until the visit is over. `due_date` is a day of the clinic. `consultation_fee` is net, and what fees
     are reckoned from; `appointment_version` is the visit's that was looked at last. `flagged` names the exception that
-    a person has to look at before the bill is settled again; `attempt` grows each time one has.
+    a person has to look at before the bill is settled again, unless its visit comes to something else than
+    `flagged_outcome`; `attempt` grows each time one has.
     """
 
     bill_id: str
@@ -192,6 +193,7 @@ class Bill(Entity):
     settlement: Settlement | None = None
     attempt: int = 1
     flagged: str | None = None
+    flagged_outcome: Outcome | None = None
     historical: bool = False
     external_id: str | None = None
 

@@ -113,13 +113,13 @@ def _made(number: str, visit: Visit, call: Call, bills: Bills) -> Decision:
 
 def _settled(stored: Stored[Bill], visit: Visit, call: Call, bills: Bills) -> Decision:
     bill = stored.state
-    if bill.flagged and visit.version <= bill.appointment_version:
+    if bill.flagged and (visit.version <= bill.appointment_version or visit.outcome is bill.flagged_outcome):
         return Decision("flagged", bill)
     if bill.historical or visit.version < bill.appointment_version or _outcome(bill) is visit.outcome:
         return Decision("settled" if bill.settlement else "superseded", bill)
     if bill.sums.reserved or bill.sums.refund_reserved:
         raise Reserved
-    posted = terms.restored(Posted.over(bill, call.now).but(flagged=None))
+    posted = terms.restored(Posted.over(bill, call.now).but(flagged=None, flagged_outcome=None))
     if visit.outcome is None:
         posted = terms.moved(posted, visit, clinic())
         bills.save(stored, posted, BillReopened.of(posted.bill), call)
@@ -137,11 +137,14 @@ def _told(bill: Bill) -> BillFact:
     return BillVoided.of(bill) if bill.sums.voided else BillIssued.of(bill, outcome=_outcome(bill))
 
 
-def unsettle(bill_id: str, settlement: str, failure: Failure, call: Call, bills: Bills) -> Undone:
+def unsettle(
+    bill_id: str, settlement: str, failure: Failure, call: Call, bills: Bills, *, refund_id: str | None = None
+) -> Undone:
     """Compensation, where what was paid too much could not be refunded: the bill waits for a person, as it was before.
 
     Where something was or is being refunded, it stays as it is and waits all the same. `superseded` where the bill is
-    not settled so any more.
+    not settled so any more. A refund (`refund_id`) that is declined when nobody waits for its settlement any more is a
+    case of its own, if its money is still owed.
     """
     exception_id = ids.derived("exception", settlement)
 
@@ -151,11 +154,33 @@ def unsettle(bill_id: str, settlement: str, failure: Failure, call: Call, bills:
         if stored is None:
             raise BillNotFound
         current = stored.state.settlement_id == settlement
-        if scene.exception:
-            return Undone("flagged" if current else "reopened", exception_id)
-        return _undone(stored, exception_id, failure, call, bills) if current else Undone("superseded")
+        if current and scene.exception is None:
+            return _undone(stored, exception_id, failure, call, bills)
+        if refund_id and (scene.exception is None or scene.exception.state.status != "OPEN"):
+            _tell_of_late(refund_id, stored.state, failure, call, bills)
+        if scene.exception is None:
+            return Undone("superseded")
+        return Undone("flagged" if current else "reopened", exception_id)
 
     return decided(attempt)
+
+
+def _tell_of_late(refund_id: str, bill: Bill, failure: Failure, call: Call, bills: Bills) -> None:
+    kind = ExceptionKind.REFUND_FAILED
+    exception_id = exceptions.id_of(kind, refund_id)
+    if not bill.sums.credit or bills.exceptions.load(exception_id):
+        return
+    exception = exceptions.raised(
+        kind,
+        exception_id,
+        bill,
+        call,
+        amount=bill.sums.credit,
+        code=failure.code,
+        detail=failure.detail,
+        transaction_id=refund_id,
+    )
+    bills.table.commit(exceptions.raising(exception, call, bills))
 
 
 def _undone(stored: Stored[Bill], exception_id: str, failure: Failure, call: Call, bills: Bills) -> Undone:
@@ -172,7 +197,7 @@ def _undone(stored: Stored[Bill], exception_id: str, failure: Failure, call: Cal
         appointment_version=bill.settlement and bill.settlement.appointment_version,
     )
     undoes = _nothing_refunded(bill)
-    posted = Posted.over(bill, call.now).but(flagged=exception_id)
+    posted = Posted.over(bill, call.now).but(flagged=exception_id, flagged_outcome=_outcome(bill))
     posted = terms.restored(posted) if undoes else posted
     fact = BillReopened.of(posted.bill) if undoes else BillFlagged.of(posted.bill, exception_id=exception_id)
     bills.save(stored, posted, fact, call, *exceptions.raising(exception, call, bills))

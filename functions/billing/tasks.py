@@ -63,9 +63,13 @@ def settle(payload: Payload) -> Payload:
 
 @tasks.task("unsettle")
 def unsettle(payload: Payload) -> Payload:
-    """`{"bill_id", "settlement", "problem": {"code", "detail"}}` → `reopened`, `flagged`; `superseded`."""
+    """`{"bill_id", "settlement", "problem": {"code", "detail"}}` → `reopened`, `flagged`; `superseded`.
+
+    `refund_id`, where a refund of it was declined.
+    """
     call, failure = _call(payload, "settle-appointment"), Failure(**payload["problem"])
-    undone = settlement.unsettle(payload["bill_id"], payload["settlement"], failure, call, bills)
+    which = payload["bill_id"], payload["settlement"]
+    undone = settlement.unsettle(*which, failure, call, bills, refund_id=payload.get("refund_id"))
     return {"outcome": undone.outcome, **({"exception_id": undone.exception_id} if undone.exception_id else {})}
 
 

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field
 
+from hms.cards import NOT_A_CARD
 from hms.fields import Command, Id, Line
 from hms.money import Amount
-from payments.cards import holds_card_number
 from payments.model import Method
 
-# Whatever is longer, without the spaces around it, is refused for that.
-_LONGEST = 255
-
-
-def _no_card_number(value: Any) -> Any:
-    """What is refused is neither echoed nor logged."""
-    text = value.strip() if isinstance(value, str) else ""
-    if len(text) <= _LONGEST and holds_card_number(text):
-        code, detail = "card_number", "this may be a card number: give the processor's token, never the number"
-        raise PydanticCustomError(code, detail)
-    return value
-
-
-_NOT_A_CARD = BeforeValidator(_no_card_number)
 # A processor's token, or a UPI address such as name@bank.
-Source = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{1,254}$"), _NOT_A_CARD]
-_Line = Annotated[Line, _NOT_A_CARD]
+Source = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{1,254}$"), NOT_A_CARD]
+_Line = Annotated[Line, NOT_A_CARD]
 Some = Annotated[Amount, Field(gt=0, examples=["525.00"])]
 
 

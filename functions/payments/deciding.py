@@ -93,7 +93,7 @@ def fail[T: Transaction](
         raise _contradiction(found.state)
     if refund and refund.settlement:
         # One case for a person, whoever finds it out: the flow that asked for the refund, or the sweep long after.
-        billing.unsettle(refund.bill_id, refund.settlement, failing, call)
+        billing.unsettle(refund, failing, call)
     _end(book, transaction_id, Status.FAILED, call, lambda state: changes.failed(state, failing, call.now))
     return True
 

@@ -6,15 +6,14 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError
 
 from hms import ids
 from hms.call import Outcome, decided
+from hms.cards import NOT_A_CARD
 from hms.errors import Busy, Invalid, Problem
 from hms.fields import Command, Id, Instant, Line
 from hms.money import AT_REST, Amount
-from payments.cards import holds_card_number
 from payments.model import Method, Payment, Status
 
 if TYPE_CHECKING:
@@ -26,13 +25,7 @@ if TYPE_CHECKING:
 SYSTEM = "legacy"
 
 
-def _no_card_number(text: str) -> str:
-    if holds_card_number(text):
-        raise PydanticCustomError("card_number", "this may be a card number")
-    return text
-
-
-Reference = Annotated[Line, AfterValidator(_no_card_number)]
+Reference = Annotated[Line, NOT_A_CARD]
 
 
 class RecordPayment(Command):

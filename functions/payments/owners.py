@@ -38,9 +38,10 @@ class TasksBilling:
         answer = self._owner.ask("release", **_told(transaction, call), **why)
         return bool(answer["outcome"] == "ok")
 
-    def unsettle(self, bill_id: str, settlement: str, failure: Failure, call: Call) -> None:
+    def unsettle(self, refund: Refund, failure: Failure, call: Call) -> None:
+        which = {name: getattr(refund, name) for name in ("bill_id", "settlement", "refund_id")}
         why = {"problem": failure.model_dump(), "correlation_id": call.correlation_id}
-        self._owner.ask("unsettle", bill_id=bill_id, settlement=settlement, **why)
+        self._owner.ask("unsettle", **which, **why)
 
     def movements(self, day: date, call: Call) -> list[Movement]:
         """Payments and refunds in the ledger of a clinic day: a call for each page."""

@@ -253,7 +253,7 @@ def _totals(pairs: Iterable[_Pair]) -> list[dict[str, object]]:
 def _desk(movements: Iterable[Movement]) -> list[dict[str, object]]:
     amounts: dict[tuple[Method, Kind, str], list[int]] = defaultdict(list)
     for movement in movements:
-        if movement.method not in BY_GATEWAY:
+        if movement.method not in BY_GATEWAY and not movement.historical:
             amounts[movement.method, movement.kind, movement.currency].append(abs(movement.amount))
     return [
         {"method": method, "movement": kind, "currency": currency, "amount": sum(each), "count": len(each)}

@@ -189,7 +189,9 @@ class Billing:
             self._raise("REFUND_FAILED", transaction_id)
         return {"outcome": "ok"}
 
-    def _unsettle(self, bill_id: str, settlement: str, problem: Payload, correlation_id: str) -> Payload:
+    def _unsettle(
+        self, bill_id: str, settlement: str, problem: Payload, correlation_id: str, refund_id: str
+    ) -> Payload:
         self._raise("SETTLEMENT_FAILED", settlement)
         return {"outcome": "flagged", "exception_id": settlement}
 

@@ -435,6 +435,27 @@ def test_an_exception_is_resolved_in_words(till: Till) -> None:
     assert (resolved.json["resolved_by"], resolved.json["retryable"]) == ("user-billing_clerk", False)
 
 
+CARD = "4111 1111 1111 1111"
+
+
+@pytest.mark.parametrize(
+    ("resource", "body", "where"),
+    [
+        (BILLS, {"patient_id": PATIENT, "items": [an_item()], "notes": f"paid by {CARD}"}, "notes"),
+        (BILLS, {"patient_id": PATIENT, "items": [an_item(description=CARD)]}, "items.0.description"),
+        (f"{BILL}/adjustments", {"items": [an_item()], "reason": CARD}, "reason"),
+        (f"{BILL}/write-offs", {"amount": "1.00", "reason": CARD}, "reason"),
+        (f"{EXCEPTION}/resolve", {"resolution": f"back to {CARD}"}, "resolution"),
+    ],
+)
+def test_no_card_number_gets_into_a_bill(till: Till, resource: str, body: dict[str, Any], where: str) -> None:
+    answer = posted(resource, body, path={"bill_id": till.made(), "exception_id": NOBODY})
+
+    assert answer.status == 422
+    assert [(one["field"], one["code"]) for one in answer.json["errors"]] == [(where, "card_number")]
+    assert "4111" not in str(answer)
+
+
 OPEN_TO = {
     "create_bill": {"administrator", "billing_clerk"},
     "list_bills": {"administrator", "billing_clerk", "receptionist", "auditor", "patient", "guardian"},

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import exceptions
+from billing import exceptions, settlement
 from billing.model import BillStatus
+from billing.rules import Failure
 from billing.settlement import bill_id_of
 from hms import ids
 from hms.errors import Problem
@@ -17,6 +18,8 @@ from tests.support.billing import VISIT, Till, a_call, a_principal, a_visit, an_
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from billing.settlement import Undone
 
 TOTAL = 52_500
 
@@ -114,13 +117,78 @@ def test_what_a_person_has_put_right_is_not_refunded_by_an_event_that_comes_agai
     assert till.settle().outcome == "flagged"
 
 
+def test_a_note_on_the_visit_refunds_nothing_that_a_person_has_put_right(till: Till, flagged: str) -> None:
+    """It makes a version of the visit, which ends as it ended before."""
+    till.resolve(flagged)
+
+    assert till.settle(cancelled("CLINIC", version=3)).outcome == "flagged"
+    assert till.bill.flagged == flagged
+
+
+def test_what_still_asks_for_money_is_retried_and_not_resolved(till: Till, flagged: str) -> None:
+    """Given back over the desk, the bill as it was before asks for all of it again."""
+    till.refund(TOTAL)
+
+    assert refusal(lambda: till.resolve(flagged)) == "INVALID_TRANSITION"
+
+    till.retry(flagged)
+    assert (till.settle().outcome, till.bill.flagged) == ("settled", None)
+    assert (till.bill.status, till.bill.sums.credit) == (BillStatus.REFUNDED, 0)
+
+
+def late(till: Till, settlement_id: str) -> Undone:
+    """A refund of a settlement is declined when a person has dealt with the first that was."""
+    till.release(30_000, "refund-300", kind="REFUND")
+    why = Failure("CARD_CLOSED", "The card is closed.")
+    refund_id = ids.derived("refund-300")
+    return settlement.unsettle(bill_id_of(VISIT), settlement_id, why, till.call(), till.bills, refund_id=refund_id)
+
+
+@pytest.mark.parametrize("word", ["retry", "resolve"])
+def test_a_refund_that_is_declined_when_nobody_waits_any_more_is_a_case_of_its_own(till: Till, word: str) -> None:
+    till.open_bill()
+    till.pay(30_000)
+    till.pay(22_500, "payment-2")
+    settled = till.settle(cancelled("CLINIC")).bill
+    assert settled
+    till.reserve(30_000, "refund-300", kind="REFUND")
+    first = till.unsettle().exception_id or ""
+    till.refund(22_500, "over the desk")
+    getattr(till, word)(first)
+    if word == "retry":
+        assert (till.settle().outcome, till.bill.sums.credit) == ("settled", 0)
+
+    for _ in range(2):
+        late(till, settled.settlement_id or "")
+
+    (case,) = till.exceptions()
+    assert (case.kind, case.amount, case.transaction_id) == ("REFUND_FAILED", 30_000, ids.derived("refund-300"))
+    assert till.bill.sums.credit == 30_000
+
+
+def test_a_refund_that_is_declined_late_and_is_not_owed_any_more_is_nobodys_case(till: Till) -> None:
+    till.open_bill()
+    till.pay(TOTAL)
+    settled = till.settle(cancelled("CLINIC")).bill
+    assert settled
+    till.reserve(30_000, "refund-300", kind="REFUND")
+    till.resolve(till.unsettle().exception_id or "")
+    till.refund(TOTAL - 30_000, "over the desk")
+    till.release(30_000, "refund-300", kind="REFUND")
+    till.refund(30_000, "the rest over the desk")
+
+    late(till, settled.settlement_id or "")
+
+    assert till.exceptions() == []
+
+
 def test_a_later_end_of_the_visit_settles_a_flagged_bill(till: Till) -> None:
     till.open_bill()
     till.pay(TOTAL)
     till.adjust(till.bill.bill_id, an_item())
     till.pay(10_500, "payment-2")
     till.settle(a_visit("NO_SHOW", 2))
-    till.resolve(till.unsettle().exception_id or "")
+    till.unsettle()
 
     assert till.settle(a_visit("CHECKED_IN", 3)).outcome == "superseded"
     assert till.settle(a_visit("COMPLETED", 5)).outcome == "settled"
@@ -128,11 +196,9 @@ def test_a_later_end_of_the_visit_settles_a_flagged_bill(till: Till) -> None:
     assert till.settle(a_visit("COMPLETED", 5)).outcome == "settled"
 
 
-@pytest.mark.parametrize(("word", "reads"), [("retry", 2), ("resolve", 1)])
-def test_a_word_on_an_exception_is_few_reads_and_one_transaction(
-    till: Till, flagged: str, word: str, reads: int
-) -> None:
-    assert till.calls_of(lambda: getattr(till, word)(flagged)) == (reads, 1)
+@pytest.mark.parametrize("word", ["retry", "resolve"])
+def test_a_word_on_an_exception_is_few_reads_and_one_transaction(till: Till, flagged: str, word: str) -> None:
+    assert till.calls_of(lambda: getattr(till, word)(flagged)) == (2, 1)
 
 
 def test_a_refund_that_failed_is_resolved_and_not_retried(till: Till, failed: str) -> None:

@@ -184,6 +184,7 @@ def test_the_desk_is_counted_and_not_compared() -> None:
 
 def test_what_an_older_system_took_is_not_compared() -> None:
     assert found({}, {DAY: [a_movement(historical=True)]}) == []
+    assert reconcile(DAY, {}, {DAY: [a_movement(historical=True, method=Method.CASH)]}).desk == []
 
 
 def test_it_is_told_in_decimals() -> None:

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from hms.cards import holds_card_number
 from hms.errors import Invalid, InvalidTransition, Problem
 from hms.money import AT_REST
 from payments import changes, rules
-from payments.cards import holds_card_number
 from payments.commands import PayBill, RefundPayment
 from payments.gateways import Verdict
 from payments.model import BillCopy, Failure, Payment, Status

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from itertools import accumulate, takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 # Banks name transfers by twelve digits, of which one in ten would pass; cards of twelve are not issued any more.
 _SHORTEST, _LONGEST = 13, 19
+# Whatever is longer, without the spaces around it, is refused for that.
+_LONGEST_TEXT = 4000
 _BETWEEN_LETTERS = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
 
@@ -22,6 +27,18 @@ def holds_card_number(text: str) -> bool:
     searched through; of a shorter one no part is taken, since one in ten numbers passes.
     """
     return any(_passes(digits) for part in _BETWEEN_LETTERS.split(text) for digits in _numbers(_DIGITS.findall(part)))
+
+
+def _no_card_number(value: Any) -> Any:
+    """What is refused is neither echoed nor logged."""
+    text = value.strip() if isinstance(value, str) else ""
+    if len(text) <= _LONGEST_TEXT and holds_card_number(text):
+        raise PydanticCustomError("card_number", "this may be a card number, which is never taken in")
+    return value
+
+
+# Of a text that a client writes.
+NOT_A_CARD = BeforeValidator(_no_card_number)
 
 
 def _numbers(groups: Sequence[str]) -> Iterator[str]:
