@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from notifications.inbox import METRICS
 from tests.support.template import Resource, expanded, listed, of_type, statements, template
 from tools.paths import DOMAINS, ROOT
 
@@ -17,7 +18,7 @@ MAX_RESOURCES = 500
 HOUSE = 60
 MAX_RESOURCES_OF_AN_AVERAGE_DOMAIN = (MAX_RESOURCES - HOUSE) // 20
 MAX_RESOURCES_OF_A_DOMAIN = 24
-MORE_RESOURCES = {"appointments": 3, "notifications": 12}
+MORE_RESOURCES = {"appointments": 3, "notifications": 13}
 SCHEDULES = "events.amazonaws.com"
 FOURTEEN_DAYS = 1_209_600
 # A stream keeps a record for 24 hours.
@@ -380,6 +381,29 @@ def test_only_topics_of_the_house_may_write_to_an_inbox() -> None:
             sources = listed(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
             heard = [{"Ref": "Events"}, {"Ref": "NotificationsDeliveries"}]
             assert sources == (heard if _owner(name) == "notifications" else heard[:1])
+
+
+def test_a_clinic_of_any_size_hears_of_a_provider_that_takes_nothing() -> None:
+    """Loud at once where many are put off; else when for a quarter of an hour more were put off than taken."""
+    alarms = of_type("AWS::CloudWatch::Alarm")
+    loud, steady = (_counted(alarms[f"Notifications{name}Alarm"]) for name in ("Providers", "Unsent"))
+
+    assert loud == {"deferred": "notifications_deferred_total", "failed": "notifications_failed_total"}
+    assert steady == loud | {"sent": "notifications_sent_total"}
+    assert set(steady.values()) <= set(METRICS.values())
+    assert [alarms[f"Notifications{name}Alarm"]["Threshold"] for name in ("Providers", "Unsent")] == [20, 0]
+    assert alarms["NotificationsUnsentAlarm"]["EvaluationPeriods"] == 3
+
+
+def _counted(alarm: Resource) -> dict[str, str]:
+    """The metrics of messages that an alarm's expression is made of, by the name that they have there."""
+    expression, *metrics = alarm["Metrics"]
+    found = {one["Id"]: one["MetricStat"] for one in metrics}
+    assert all(f"FILL({name}, 0)" in expression["Expression"] for name in found)
+    assert all((one["Stat"], one["Period"]) == ("Sum", 300) for one in found.values())
+    for one in found.values():
+        assert one["Metric"]["Dimensions"] == [{"Name": "service", "Value": "notifications"}]
+    return {name: one["Metric"]["MetricName"] for name, one in found.items()}
 
 
 def test_alarms_exist_only_where_there_are_metrics() -> None:
