@@ -18,8 +18,9 @@ MAX_RESOURCES = 500
 HOUSE = 60
 MAX_RESOURCES_OF_AN_AVERAGE_DOMAIN = (MAX_RESOURCES - HOUSE) // 20
 MAX_RESOURCES_OF_A_DOMAIN = 24
-MORE_RESOURCES = {"appointments": 3, "notifications": 13}
+MORE_RESOURCES = {"appointments": 3, "notifications": 14}
 SCHEDULES = "events.amazonaws.com"
+TOPIC = "AWS::SNS::Topic"
 FOURTEEN_DAYS = 1_209_600
 # A stream keeps a record for 24 hours.
 STREAM_SECONDS = 24 * 3600
@@ -373,6 +374,14 @@ def test_subscriptions_are_raw_and_filtered_by_whole_types() -> None:
         kinds = subscription["FilterPolicy"]["type"]
         assert all(isinstance(kind, str) for kind in kinds)
         assert 0 < len(kinds) == len(set(kinds)) <= MAX_FILTER_VALUES
+
+
+def test_what_a_topic_cannot_deliver_raises_an_alarm() -> None:
+    """There is no dead letter of it: a queue whose policy is wrong takes nothing."""
+    alarms = of_type("AWS::CloudWatch::Alarm").values()
+    watched = [_watched(alarm) for alarm in alarms if alarm.get("MetricName") == "NumberOfNotificationsFailed"]
+
+    assert sorted(watched, key=str) == [[{"Fn::GetAtt": [name, "TopicName"]}] for name in sorted(of_type(TOPIC))]
 
 
 def test_only_topics_of_the_house_may_write_to_an_inbox() -> None:
