@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from billing.store import Bills
     from hms.call import Call
 
+# Two questions each.
+_MOST_READ = 200
 _ORDER = {kind: place for place, kind in enumerate(EntryKind)}
 
 
@@ -42,9 +44,13 @@ class KindTotal(View):
 
 
 class Checked(View):
-    """Bills whose own sums were held against their ledger, and those that say otherwise."""
+    """Bills whose own sums were held against their ledger, and those that say otherwise.
+
+    `unchecked`: so many more have entries of the day; each would be a question of its own.
+    """
 
     bills: int
+    unchecked: int = 0
     differing: list[str]
 
     @property
@@ -62,7 +68,7 @@ class DayAccount(View):
 
 
 class DailyReport(View):
-    """What the ledger says of a clinic day. `checked` are the bills that were made on it and not changed since."""
+    """What the ledger says of a clinic day. `checked` are the bills that have entries of it."""
 
     day: date
     as_of: AwareDatetime
@@ -154,10 +160,16 @@ def surely_differing(bill_ids: Iterable[str], bills: Bills) -> list[str]:
 
 
 def _checked(day: date, postings: Sequence[Posting], bills: Bills) -> Checked:
-    """Of a bill that was made on the day and not changed since, the day's ledger has every entry."""
+    """Of a bill that was made on the day and not changed since, the day's ledger has every entry; others are read."""
     touched = bills.many(dict.fromkeys(posting.bill_id for posting in postings))
-    whole = [bill for bill in touched if {_day(bill.created_at), _day(bill.updated_at)} == {day}]
-    return Checked(bills=len(whole), differing=surely_differing(differing(whole, postings), bills))
+    whole: list[Bill] = []
+    others: list[Bill] = []
+    for bill in touched:
+        ours = {_day(bill.created_at), _day(bill.updated_at)} == {day}
+        (whole if ours else others).append(bill)
+    suspects = [*differing(whole, postings), *(bill.bill_id for bill in others[:_MOST_READ])]
+    left = len(others[_MOST_READ:])
+    return Checked(bills=len(touched) - left, unchecked=left, differing=surely_differing(suspects, bills))
 
 
 def _day(instant: AwareDatetime) -> date:

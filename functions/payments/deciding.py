@@ -90,7 +90,7 @@ def fail[T: Transaction](
     # Who asks for a refund is answered why it is refused; what a gateway declines, a person has to pay back.
     by_hand = refund is not None and refund.settlement is None
     if not billing.release(found.state, failing if asked and by_hand else None, call):
-        raise _contradiction(found.state)
+        raise contradicted(found.state)
     if refund and refund.settlement:
         # One case for a person, whoever finds it out: the flow that asked for the refund, or the sweep long after.
         billing.unsettle(refund, failing, call)
@@ -156,7 +156,7 @@ def _end[T: Transaction](
         found = _opened(book, transaction_id)
         if found.held is None:
             if found.state.status is not status:
-                raise _contradiction(found.state)
+                raise contradicted(found.state)
             # An answer that was lost: it was this very call.
             own = any(done.token == call.token for done in found.stored.done)
             return found.state if own else None
@@ -175,7 +175,8 @@ def _opened[T: Transaction](book: Transactions[T], transaction_id: str) -> Opene
     return found
 
 
-def _contradiction(transaction: Transaction) -> Contradiction:
+def contradicted(transaction: Transaction) -> Contradiction:
+    """Said in the log and counted: `MoneyContradictedAlarm`."""
     metrics: dict[str, tuple[float, str]] = {"money_contradicted_total": (1, "Count")}
     told = {"level": "ERROR", "message": "money moved that has failed, or failed that has moved"}
     named = {name: getattr(transaction, name) for name in ("kind", "transaction_id", "bill_id", "status")}

@@ -8,12 +8,12 @@ from payments.clinic import clinic
 from payments.reconciliation import Reconciliation, days_around, explained, reconcile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import date
 
     from hms.call import Call
-    from payments.gateways import Gateway
-    from payments.model import Status
+    from payments.gateways import Gateway, StatementLine
+    from payments.model import Transaction
     from payments.reconciliation import Movement
     from payments.service import Office
 
@@ -27,19 +27,31 @@ class Ledger(Protocol):
 def reconciled(
     day: date, call: Call, office: Office, ledger: Ledger, gateway: Callable[[str], Gateway]
 ) -> Reconciliation:
-    """Of the processor that is asked for new payments. Raises `Unanswered`."""
-    processor, zone, days = gateway(office.processor()), clinic().timezone, days_around(day)
-    statement = {one: processor.statement(one, zone) for one in days}
-    found = reconcile(day, statement, {one: ledger.movements(one, call) for one in days})
-    return explained(found, _statuses(found, office))
+    """Of the processor that is asked for new payments, and of each that was when what it does not know was paid.
+
+    Raises `Unanswered`.
+    """
+    days, now = days_around(day), office.processor()
+    moved = {one: ledger.movements(one, call) for one in days}
+    statement = _statement(days, gateway(now))
+    found = reconcile(day, statement, moved)
+    ours = _ours(found, office)
+    for former in sorted({one.gateway for one in ours.values()} - {now}):
+        told = _statement(days, gateway(former))
+        statement = {one: [*statement[one], *told[one]] for one in days}
+        found = reconcile(day, statement, moved)
+    return explained(found, {key: one.status for key, one in ours.items()})
 
 
-def _statuses(found: Reconciliation, office: Office) -> dict[str, Status]:
-    """What our own payments and refunds say of what does not agree: a read for each."""
-    statuses = {}
-    unexplained = found.keys()
-    for kind, key in unexplained:
+def _statement(days: Iterable[date], processor: Gateway) -> dict[date, list[StatementLine]]:
+    return {one: list(processor.statement(one, clinic().timezone)) for one in days}
+
+
+def _ours(found: Reconciliation, office: Office) -> dict[str, Transaction]:
+    """Our own payments and refunds of what does not agree: a read for each."""
+    ours: dict[str, Transaction] = {}
+    for kind, key in found.keys():  # noqa: SIM118  (not a mapping)
         stored = (office.payments if kind == "PAYMENT" else office.refunds).load(key)
         if stored:
-            statuses[key] = stored.state.status
-    return statuses
+            ours[key] = stored.state
+    return ours

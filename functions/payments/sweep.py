@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hms.call import decided
 from payments import changes, deciding, rules
 from payments.gateways import Unanswered, Verdict
-from payments.model import BY_GATEWAY
+from payments.model import BY_GATEWAY, Status
 from payments.rules import EXPIRED
 
 if TYPE_CHECKING:
@@ -50,6 +51,19 @@ def pursue_refund(refund_id: str, call: Call, office: Office) -> bool:
     if failing := pending.failing or (None if pending.asked else office.billing.reserve(refund, call)):
         return deciding.fail(office.refunds, refund_id, failing, call, office.billing)
     return _conclude(office.refunds, refund, deciding.refund_at_gateway(refund_id, office), call, office)
+
+
+def recheck_refund(refund_id: str, office: Office) -> None:
+    """A bank may send a refund back that its processor had called done. Says so where it did; nothing is changed."""
+    stored = office.refunds.load(refund_id)
+    refund = stored.state if stored else None
+    paid = office.payments.load(refund.payment_id) if refund else None
+    if refund is None or paid is None or refund.status is not Status.COMPLETED:
+        return
+    order = changes.refund_order_of(refund, paid.state.gateway_id)
+    with suppress(Unanswered):
+        if office.gateway(refund.method, refund.gateway).look_refund(order).status == "DECLINED":
+            deciding.contradicted(refund)
 
 
 def _pursue_unasked(payment: Payment, call: Call, office: Office) -> bool:

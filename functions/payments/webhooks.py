@@ -24,8 +24,8 @@ def take(gateway: str, notice: Notice, call: Call, office: Office) -> bool:
     telemetry.log("INFO", "notice", gateway=gateway, first=first, correlation_id=call.correlation_id, **told)
     if notice.key and notice.kind == "PAYMENT":
         _look_at_payment(notice.key, call, office)
-    elif notice.key:
-        sweep.pursue_refund(notice.key, call, office)
+    elif notice.key and sweep.pursue_refund(notice.key, call, office) and first:
+        sweep.recheck_refund(notice.key, office)
     return first
 
 

@@ -142,7 +142,7 @@ def test_an_index_that_is_late_makes_no_bill_differ() -> None:
     assert (report.checked.bills, report.reconciles) == (1, True)
 
 
-def test_a_bill_of_another_day_is_not_held_against_this_days_ledger(till: Till) -> None:
+def test_a_bill_of_another_day_is_held_against_its_whole_ledger(till: Till) -> None:
     till.now = at("2026-11-27T23:59:59+05:30")
     bill = till.made()
     till.now = at("2026-11-28T00:00:00+05:30")
@@ -152,7 +152,34 @@ def test_a_bill_of_another_day_is_not_held_against_this_days_ledger(till: Till) 
 
     assert nonzero(before.accounts[0].totals) == {"charges": 10_500, "net": 10_500, "tax": 500}
     assert nonzero(after.accounts[0].totals) == {"payments": -10_500, "net": -10_500}
-    assert (before.checked.bills, after.checked.bills) == (0, 0)
+    assert (before.checked.bills, after.checked.bills) == (1, 1)
+    assert (before.reconciles, after.reconciles) == (True, True)
+
+
+@pytest.mark.parametrize("day", [date(2026, 11, 27), date(2026, 11, 28)])
+def test_an_entry_that_is_lost_is_found_on_every_day_of_its_bill(till: Till, day: date) -> None:
+    till.now = at("2026-11-27T23:59:59+05:30")
+    bill = till.made()
+    till.write_off(bill, 100)
+    till.now = at("2026-11-28T00:00:00+05:30")
+    till.pay(10_400, bill_id=bill)
+    rows = [key for key in till.table.items if key.pk == f"bill#{bill}" and key.sk.startswith("ledger#")]
+    del till.table.items[sorted(rows)[1]]
+
+    assert (daily(till, day).reconciles, daily(till, day).checked.differing) == (False, [bill])
+
+
+def test_no_more_ledgers_are_read_than_a_caller_waits_for(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "_MOST_READ", 2)
+    till.now = at("2026-11-27T12:00:00+05:30")
+    made = [till.made() for _ in range(3)]
+    till.now = at("2026-11-28T12:00:00+05:30")
+    for bill in made:
+        till.write_off(bill, 100)
+
+    checked = daily(till).checked
+
+    assert (checked.bills, checked.unchecked, checked.reconciles) == (2, 1, True)
 
 
 def test_a_day_without_entries_has_no_accounts(till: Till) -> None:

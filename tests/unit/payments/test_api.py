@@ -25,6 +25,7 @@ from tests.support.payments import (
     SECOND,
     SLOW,
     THE_PATIENT,
+    Bank,
     a_principal,
 )
 
@@ -239,6 +240,21 @@ def test_what_is_missing_on_one_side_is_told_with_our_own_status(counter: Counte
     (difference,) = get(RECONCILIATION).json["differences"]
 
     assert (difference["key"], difference["our_status"]) == (pending, Status.PENDING)
+
+
+def test_what_a_former_processor_took_is_held_against_its_own_statement(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pay(amount="25.00")
+    pay("two", amount="30.00")
+    former, now = counter.bank, Bank(counter.trouble, "the next bank")
+    former.moved.pop()
+    monkeypatch.setattr(counter, "bank", now)
+    monkeypatch.setattr(api, "by_name", lambda name: {one.name: one for one in (former, now)}[name])
+
+    (difference,) = get(RECONCILIATION).json["differences"]
+
+    assert (difference["kind"], difference["ledger_amount"]) == ("MISSING_AT_GATEWAY", "30.00")
 
 
 def test_without_the_processors_statement_there_is_no_reconciliation(counter: Counter) -> None:

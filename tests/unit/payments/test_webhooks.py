@@ -69,6 +69,21 @@ def test_a_decline_is_taken_from_the_processor_too(counter: Counter, pending: st
     assert (failure and failure.code) == "CARD_DECLINED"
 
 
+@pytest.mark.parametrize(("came_back", "alarms"), [(True, 1), (False, 0)])
+def test_a_refund_that_comes_back_from_the_bank_rings_and_changes_nothing(
+    counter: Counter, capsys: pytest.CaptureFixture[str], came_back: bool, alarms: int
+) -> None:
+    refund = counter.refund(counter.paid()).state
+    if came_back:
+        counter.bank.refunds[refund.refund_id] = Verdict("DECLINED", None, "REFUND_DECLINED", "The account is closed.")
+
+    for _ in range(2):
+        assert told(counter, a_notice(refund.refund_id, "REFUND")).status == 200
+
+    assert capsys.readouterr().out.count('"message":"money moved that has failed') == alarms
+    assert counter.refund_of(refund.refund_id).status is Status.COMPLETED
+
+
 def test_what_a_notice_claims_is_not_believed(counter: Counter, pending: str) -> None:
     """Nothing was captured, whatever it says; and the payment is not late, so that it is not called off either."""
     answer = told(counter, a_notice(pending, status="CAPTURED", amount=52500))
