@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notifications.kinds import kinds
+from notifications.rules import NO_ANSWER
 from tools import outbox
 from tools.logs import events
 from tools.paths import DOMAINS
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 type Taken = tuple[str, str]
 
 AT_PROVIDERS = ("ses.SendRawEmail#", "sns.Publish#")
+# A sweep runs every minute, on a slow machine a little later.
+_SWEPT_WITHIN = timedelta(minutes=3)
 _PLANNED = {"appointments.booked.v1", "appointments.rescheduled.v1"}
 _HEARD, _FAILED, _AGAIN = ("consumed", "flow decided"), ("not consumed", "flow undecided"), "comes again"
 
@@ -143,26 +147,57 @@ def subscribers(system: System) -> dict[str, set[str]]:
 
 
 class Effects(NamedTuple):
-    """`missing` and `doubled` say what; `told` is how many messages there are, by state."""
+    """The lists say what; `told` is how many messages there are, by state.
+
+    `doubled` are messages that were made twice, `again` what a provider has and nobody has recorded. `unanswered` were
+    given up as their answers were lost, so that nobody knows whether they are missing.
+    """
 
     missing: list[str]
     doubled: list[str]
+    again: list[str]
+    unanswered: list[str]
     told: Counter[str]
 
 
-def judged(world: World, taken: Counter[Taken]) -> Effects:
-    """`taken` is what the providers took."""
+def judged(world: World, taken: Counter[Taken], now: datetime) -> Effects:
+    """`taken` is what the providers took; at `now` every queue is empty."""
     missing = [*_stale_copies(world), *_unknown_treatments(world), *_stale_subjects(world), *_unplanned(world)]
     subjects = {change.subject for change in world.changes}
     messages = [message for message in _messages(world) if message["subject_id"] in subjects]
     expected = Counter(_expected_messages(world))
     made = Counter(_named(one) for one in messages if one["attempt"] == 1 and not one["kind"].startswith("reminder"))
     missing += [f"no message {one}" for one in expected - made]
-    doubled = [f"another message {one}" for one in made - expected]
-    sent = Counter(_recorded(world, one) for one in messages if one["status"] == "SENT")
+    missing += [f"{_named(one)} waits for nothing" for one in messages if _is_stranded(world, one, now)]
+    failed = [one for one in messages if one["status"] == "FAILED" and not _is_refused(one)]
+    missing += [f"{_named(one)} failed: {one['reason']}" for one in failed if one["reason"] != NO_ANSWER]
+    unanswered = [f"{_named(one)} has no answer" for one in failed if one["reason"] == NO_ANSWER]
+    # What is known to have gone by its report alone has no id, and its sender is one that failed at the provider.
+    sent = Counter(_recorded(world, one) for one in messages if one["status"] == "SENT" and one["provider_message_id"])
     missing += [f"no provider has {one[1]}" for one in (sent - taken).elements()]
-    doubled += [f"a provider has {one[1]} again" for one in (taken - sent).elements()]
-    return Effects(missing, doubled, Counter(one["status"] for one in messages))
+    doubled = [f"another message {one}" for one in made - expected]
+    again = [f"a provider has {one[1]} again" for one in (taken - sent).elements()]
+    return Effects(missing, doubled, again, unanswered, Counter(one["status"] for one in messages))
+
+
+def _is_stranded(world: World, message: Mapping[str, Any], now: datetime) -> bool:
+    """PENDING, and nothing brings it on its way: its request is done with, its timer is gone or was not fired."""
+    if message["status"] != "PENDING":
+        return False
+    if message["not_before"]:
+        timer = f"notification#{message['notification_id']}", "due"
+        return timer not in world.rows["notifications"] or _is_long_ago(message["not_before"], now)
+    # The sweep may have sent one on its way a moment ago that had been put off.
+    return not message["retry_count"] or _is_long_ago(message["updated_at"], now)
+
+
+def _is_long_ago(instant: str, now: datetime) -> bool:
+    return datetime.fromisoformat(instant) < now - _SWEPT_WITHIN
+
+
+def _is_refused(message: Mapping[str, Any]) -> bool:
+    """Which provider it was given to is recorded only where that has said something final."""
+    return message["provider"] is not None
 
 
 def _stale_copies(world: World) -> Iterator[str]:
