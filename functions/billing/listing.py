@@ -1,4 +1,4 @@
-"""Bills as lists: a patient's, a visit's, those of some days, those overdue. A bill's ledger, and the work list."""
+"""Bills as lists: a patient's, a visit's, those of some days, those owed. A bill's ledger, and the work list."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class _Source(NamedTuple):
 
 
 def listed(asked: ListBills, call: Call, bills: Bills) -> BillList:
-    """Those who reach only their own see their own. All but those of days and those overdue are consistent.
+    """Those who reach only their own see their own. All but those of days and those owed are consistent.
 
     Raises `Invalid` for a bill number whose check digit is wrong.
     """
@@ -150,8 +150,9 @@ def _patient_id(asked: ListBills, call: Call) -> str | None:
 def _source(asked: ListBills, patient_id: str | None, today: date, bills: Bills) -> _Source:
     if patient_id:
         return _Source(lambda after: _of_patient(asked, patient_id, after, bills), _OF_PATIENT)
-    if asked.overdue and not (asked.start or asked.end):
-        return _Source(lambda after: _overdue(today, after, bills), BY_DAY)
+    if asked.is_of_what_is_owed:
+        until = today - _DAY if asked.overdue else None
+        return _Source(lambda after: _owed(until, after, bills), BY_DAY)
     first, last = _span(asked, today)
     return _Source(lambda after: _issued(asked, first, last, after, bills), BY_DAY)
 
@@ -161,8 +162,8 @@ def _of_patient(asked: ListBills, patient_id: str, after: str | None, bills: Bil
     return [(f"bill#{bill.issued_on}#{bill.bill_id}", bill) for bill in page.bills], page.last
 
 
-def _overdue(today: date, after: str | None, bills: Bills) -> Reading[Bill]:
-    page = bills.owed(today - _DAY, limit=_A_READ, after=after)
+def _owed(until: date | None, after: str | None, bills: Bills) -> Reading[Bill]:
+    page = bills.owed(until, limit=_A_READ, after=after)
     return [(f"{bill.due_date}#{bill.bill_id}", bill) for bill in page.bills], page.last
 
 

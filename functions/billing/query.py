@@ -12,11 +12,14 @@ from billing.model import Bill, BillStatus
 from hms.fields import Day, Id, Params
 from hms.pages import PageParams
 
+_OWED = (BillStatus.OPEN, BillStatus.PARTIALLY_PAID)
+
 
 class ListBills(PageParams):
     """A patient's bills, the one of a visit or of a number, or those issued on some days; without any of them, today's.
 
-    `overdue` alone asks for all that are, the longest due first; every other list has the newest first.
+    `overdue`, or the status OPEN or PARTIALLY_PAID, asks without days for all that are, the longest due first; every
+    other list has the newest first.
     """
 
     patient_id: Id | None = None
@@ -33,6 +36,10 @@ class ListBills(PageParams):
     def ends_after_it_starts(self) -> Self:
         _check_order(self.start, self.end)
         return self
+
+    @property
+    def is_of_what_is_owed(self) -> bool:
+        return bool(self.overdue or self.status in _OWED) and not (self.start or self.end)
 
     def takes(self, bill: Bill, today: date) -> bool:
         return (

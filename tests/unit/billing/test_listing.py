@@ -220,6 +220,18 @@ def test_a_bill_is_overdue_from_the_day_after_it_is_due_and_until_it_is_paid(til
     assert overdue("2026-11-30") == []
 
 
+def test_what_is_owed_is_listed_of_all_days_the_longest_due_first(till: Till) -> None:
+    older = made_on(till, "2025-01-10", due_date="2026-12-24")
+    part, whole = made_on(till, "2026-11-01", due_date="2026-12-01"), made_on(till, "2026-11-28")
+    till.pay(100, bill_id=part)
+    till.pay(10_500, "payment-2", bill_id=whole)
+
+    assert ids_of(till, status="OPEN", limit=1) == [older]
+    assert ids_of(till, status="PARTIALLY_PAID") == [part]
+    assert ids_of(till, status="PARTIALLY_PAID", start="2026-11-02") == []
+    assert ids_of(till, status="PAID") == [whole]
+
+
 def test_what_a_visit_to_come_will_cost_is_never_overdue(till: Till) -> None:
     till.open_bill()
     till.now += timedelta(days=365)
