@@ -148,8 +148,8 @@ class Notifications(Aggregates[Notification]):
     ) -> None:
         """Raises `Conflict` where it has changed since `before`, or where `lease` is not the sender's any more.
 
-        A message that is sent by nobody's lease, by its report, ends the lease there is: who comes after a dead sender
-        can then not take it over.
+        A message that is over without a lease, by its report, ends the one there is: who comes after a dead sender can
+        then not take it over.
         """
         changes = self._written(before, after, fact, call)
         if lease or _is_over(before.state, after):
