@@ -16,6 +16,7 @@ from billing.model import (
     ExceptionKind,
 )
 from billing.rules import AlreadyDecided, BillNotFound, Failure
+from hms import ids
 from hms.call import decided
 
 if TYPE_CHECKING:
@@ -118,8 +119,12 @@ def release(transfer: Transfer, failure: Failure | None, call: Call, bills: Bill
 
 
 def _scene(transfer: Transfer, bills: Bills, kind: ExceptionKind | None = None) -> Scene:
-    exception_id = exceptions.id_of(kind, transfer.transaction_id) if kind else None
+    exception_id = _exception_id(kind, transfer) if kind else None
     return bills.scene(transfer.bill_id, transaction_id=transfer.transaction_id, exception_id=exception_id)
+
+
+def _exception_id(kind: ExceptionKind, transfer: Transfer) -> str:
+    return ids.derived("exception", kind, transfer.transaction_id)
 
 
 def _existing(scene: Scene) -> Stored[Bill]:
@@ -142,7 +147,7 @@ def _become(transfer: Transfer, held: Allocation | None, state: AllocationState)
 def _exception(kind: ExceptionKind, transfer: Transfer, failure: Failure, bill: Bill, call: Call) -> BillingException:
     return exceptions.raised(
         kind,
-        exceptions.id_of(kind, transfer.transaction_id),
+        _exception_id(kind, transfer),
         bill,
         call,
         amount=transfer.amount,

@@ -7,14 +7,14 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from hms import fields
-from hms.cards import NOT_A_CARD
+from hms.cards import NO_CARD_IN_IT
 from hms.fields import Command, Day, Id
 from hms.money import Amount, Rate
 
 MOST_ITEMS = 50
 
-Line = Annotated[fields.Line, NOT_A_CARD]
-Note = Annotated[fields.Note, NOT_A_CARD]
+Line = Annotated[fields.Line, NO_CARD_IN_IT]
+Note = Annotated[fields.Note, NO_CARD_IN_IT]
 Price = Annotated[Amount, Field(ge=0, examples=["750.00"])]
 Some = Annotated[Amount, Field(gt=0, examples=["100.00"])]
 

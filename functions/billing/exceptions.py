@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from billing.ledger import Posted
 from billing.model import BillingException, BillSettlementRetried, ExceptionKind, ExceptionRaised, ExceptionResolved
 from billing.rules import ExceptionNotFound
-from hms import ids
 from hms.call import Outcome, decided
 from hms.errors import InvalidTransition
 from hms.money import AT_REST
@@ -35,20 +34,12 @@ _TO_DO = {
 }
 
 
-_TO_RETRY = "The bill still asks for what the visit does not cost any more: retry, and it is settled by what was paid."
-
-
 class Rerun(NamedTuple):
     """What the flow settle-appointment has to be run for again."""
 
     exception: BillingException
     appointment_id: str
     version: int
-
-
-def id_of(kind: ExceptionKind, transaction_id: str) -> str:
-    """One exception of a kind for a payment or a refund."""
-    return ids.derived("exception", kind, transaction_id)
 
 
 def raised(
@@ -87,10 +78,7 @@ def read(exception_id: str, call: Call, bills: Bills) -> BillingException:
 
 
 def resolve(exception_id: str, command: ResolveException, call: Call, bills: Bills) -> Outcome[BillingException]:
-    """A person says what they did about it. A flagged bill stays so: what they paid back is not refunded again.
-
-    Raises `InvalidTransition` where such a bill would go on asking for money that its visit does not cost any more.
-    """
+    """A person says what they did about it. Raises `InvalidTransition` for what is retried: its bill is not settled."""
     return _resolved(exception_id, command.resolution, call, bills)
 
 
@@ -116,12 +104,9 @@ def _resolved(exception_id: str, resolution: str | None, call: Call, bills: Bill
         _check_open(stored.state, retried=resolution is None)
         after = _closed(stored.state, resolution or "Tried again", call)
         closing = bills.excepted(stored, after, ExceptionResolved.of(after), call)
-        bill = bills.load(after.bill_id) if after.appointment_version is not None else None
-        waits = bill is not None and bill.state.flagged == exception_id
-        if bill and waits and resolution is None:
+        bill = bills.load(after.bill_id) if resolution is None else None
+        if bill and bill.state.flagged == exception_id:
             _let_go(bill, exception_id, closing, call, bills)
-        elif bill and waits and bill.state.sums.outstanding > 0:
-            raise InvalidTransition(_TO_RETRY)
         else:
             bills.table.commit(closing)
         return Outcome(after)
@@ -131,7 +116,7 @@ def _resolved(exception_id: str, resolution: str | None, call: Call, bills: Bill
 
 def _let_go(bill: Stored[Bill], exception_id: str, closing: list[Change], call: Call, bills: Bills) -> None:
     """The bill that waits for this exception waits no more, in the same transaction."""
-    posted = Posted.over(bill.state, call.now).but(flagged=None, flagged_outcome=None, attempt=bill.state.attempt + 1)
+    posted = Posted.over(bill.state, call.now).but(flagged=None, attempt=bill.state.attempt + 1)
     fact = BillSettlementRetried.of(posted.bill, exception_id=exception_id)
     bills.save(bill, posted, fact, call, *closing)
 
@@ -153,6 +138,8 @@ def _check_open(exception: BillingException, *, retried: bool) -> None:
         raise InvalidTransition("This exception is resolved.")
     if retried and not exception.retryable:
         raise InvalidTransition("There is nothing to be tried again: resolve it when it is put right.")
+    if exception.retryable and not retried:
+        raise InvalidTransition("The bill is not settled: retry, and only what is still too much on it is refunded.")
 
 
 def _existing(stored: Stored[BillingException] | None) -> Stored[BillingException]:

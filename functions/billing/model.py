@@ -170,8 +170,7 @@ class Bill(Entity):
 
     `provisional` until the visit is over. `due_date` is a day of the clinic. `consultation_fee` is net, and what fees
     are reckoned from; `appointment_version` is the visit's that was looked at last. `flagged` names the exception that
-    a person has to look at before the bill is settled again, unless its visit comes to something else than
-    `flagged_outcome`; `attempt` grows each time one has.
+    a person has to look at before the bill is settled again; `attempt` grows each time it is to be settled anew.
     """
 
     bill_id: str
@@ -193,7 +192,6 @@ class Bill(Entity):
     settlement: Settlement | None = None
     attempt: int = 1
     flagged: str | None = None
-    flagged_outcome: Outcome | None = None
     historical: bool = False
     external_id: str | None = None
 
@@ -410,7 +408,7 @@ class BillFlagged(BillFact):
 
 
 class BillSettlementRetried(BillFact):
-    """A person wants it settled again after all."""
+    """It is to be settled again: a person wants that, or a refund was declined when its exception was closed."""
 
     type: ClassVar[str] = "billing.settlement_retried.v1"
     model_config = _example(version=5, exception_id="8f1e6d80-5f0a-8c39-9d54-3b1c2a4f5e90")

@@ -18,8 +18,8 @@ _OWED = (BillStatus.OPEN, BillStatus.PARTIALLY_PAID)
 class ListBills(PageParams):
     """A patient's bills, the one of a visit or of a number, or those issued on some days; without any of them, today's.
 
-    `overdue`, or the status OPEN or PARTIALLY_PAID, asks without days for all that are, the longest due first; every
-    other list has the newest first.
+    `overdue`, or the status OPEN or PARTIALLY_PAID, asks without days for all of this system that are, the longest
+    due first; every other list has the newest first.
     """
 
     patient_id: Id | None = None

@@ -97,7 +97,7 @@ class Failure(NamedTuple):
 
 
 class Reserved(Exception):
-    """Money is on its way. Whether it comes is decided within minutes: the visit's event comes again."""
+    """Money is on its way. Whether it comes a processor decides: the visit's event comes again until then."""
 
 
 def number_of(free: tuple[str, ...]) -> str:

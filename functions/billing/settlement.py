@@ -16,6 +16,7 @@ from billing.model import (
     BillIssued,
     BillOpened,
     BillReopened,
+    BillSettlementRetried,
     BillVoided,
     ExceptionKind,
 )
@@ -113,13 +114,13 @@ def _made(number: str, visit: Visit, call: Call, bills: Bills) -> Decision:
 
 def _settled(stored: Stored[Bill], visit: Visit, call: Call, bills: Bills) -> Decision:
     bill = stored.state
-    if bill.flagged and (visit.version <= bill.appointment_version or visit.outcome is bill.flagged_outcome):
+    if bill.flagged and visit.version <= bill.appointment_version:
         return Decision("flagged", bill)
     if bill.historical or visit.version < bill.appointment_version or _outcome(bill) is visit.outcome:
         return Decision("settled" if bill.settlement else "superseded", bill)
     if bill.sums.reserved or bill.sums.refund_reserved:
         raise Reserved
-    posted = terms.restored(Posted.over(bill, call.now).but(flagged=None, flagged_outcome=None))
+    posted = terms.restored(Posted.over(bill, call.now).but(flagged=None))
     if visit.outcome is None:
         posted = terms.moved(posted, visit, clinic())
         bills.save(stored, posted, BillReopened.of(posted.bill), call)
@@ -138,13 +139,13 @@ def _told(bill: Bill) -> BillFact:
 
 
 def unsettle(
-    bill_id: str, settlement: str, failure: Failure, call: Call, bills: Bills, *, refund_id: str | None = None
+    bill_id: str, settlement: str, failure: Failure, call: Call, bills: Bills, *, declined: bool = False
 ) -> Undone:
     """Compensation, where what was paid too much could not be refunded: the bill waits for a person, as it was before.
 
     Where something was or is being refunded, it stays as it is and waits all the same. `superseded` where the bill is
-    not settled so any more. A refund (`refund_id`) that is declined when nobody waits for its settlement any more is a
-    case of its own, if its money is still owed.
+    not settled so any more. A gateway that has `declined` a refund when nobody waits for its settlement any more has
+    left money on the bill that is still owed: it is settled once more.
     """
     exception_id = ids.derived("exception", settlement)
 
@@ -156,8 +157,8 @@ def unsettle(
         current = stored.state.settlement_id == settlement
         if current and scene.exception is None:
             return _undone(stored, exception_id, failure, call, bills)
-        if refund_id and (scene.exception is None or scene.exception.state.status != "OPEN"):
-            _tell_of_late(refund_id, stored.state, failure, call, bills)
+        if declined and not stored.state.flagged:
+            _settle_once_more(stored, exception_id, call, bills)
         if scene.exception is None:
             return Undone("superseded")
         return Undone("flagged" if current else "reopened", exception_id)
@@ -165,22 +166,12 @@ def unsettle(
     return decided(attempt)
 
 
-def _tell_of_late(refund_id: str, bill: Bill, failure: Failure, call: Call, bills: Bills) -> None:
-    kind = ExceptionKind.REFUND_FAILED
-    exception_id = exceptions.id_of(kind, refund_id)
-    if not bill.sums.credit or bills.exceptions.load(exception_id):
-        return
-    exception = exceptions.raised(
-        kind,
-        exception_id,
-        bill,
-        call,
-        amount=bill.sums.credit,
-        code=failure.code,
-        detail=failure.detail,
-        transaction_id=refund_id,
-    )
-    bills.table.commit(exceptions.raising(exception, call, bills))
+def _settle_once_more(stored: Stored[Bill], exception_id: str, call: Call, bills: Bills) -> None:
+    """Its event starts the flow. Another attempt has refunds of its own, so that none is made twice."""
+    bill = stored.state
+    if bill.settlement and bill.sums.credit:
+        posted = Posted.over(bill, call.now).but(attempt=bill.attempt + 1)
+        bills.save(stored, posted, BillSettlementRetried.of(posted.bill, exception_id=exception_id), call)
 
 
 def _undone(stored: Stored[Bill], exception_id: str, failure: Failure, call: Call, bills: Bills) -> Undone:
@@ -197,7 +188,7 @@ def _undone(stored: Stored[Bill], exception_id: str, failure: Failure, call: Cal
         appointment_version=bill.settlement and bill.settlement.appointment_version,
     )
     undoes = _nothing_refunded(bill)
-    posted = Posted.over(bill, call.now).but(flagged=exception_id, flagged_outcome=_outcome(bill))
+    posted = Posted.over(bill, call.now).but(flagged=exception_id)
     posted = terms.restored(posted) if undoes else posted
     fact = BillReopened.of(posted.bill) if undoes else BillFlagged.of(posted.bill, exception_id=exception_id)
     bills.save(stored, posted, fact, call, *exceptions.raising(exception, call, bills))

@@ -65,11 +65,11 @@ def settle(payload: Payload) -> Payload:
 def unsettle(payload: Payload) -> Payload:
     """`{"bill_id", "settlement", "problem": {"code", "detail"}}` → `reopened`, `flagged`; `superseded`.
 
-    `refund_id`, where a refund of it was declined.
+    `declined` where it is a gateway's word on a refund, however late.
     """
     call, failure = _call(payload, "settle-appointment"), Failure(**payload["problem"])
     which = payload["bill_id"], payload["settlement"]
-    undone = settlement.unsettle(*which, failure, call, bills, refund_id=payload.get("refund_id"))
+    undone = settlement.unsettle(*which, failure, call, bills, declined=payload.get("declined", False))
     return {"outcome": undone.outcome, **({"exception_id": undone.exception_id} if undone.exception_id else {})}
 
 

@@ -93,7 +93,7 @@ def fail[T: Transaction](
         raise contradicted(found.state)
     if refund and refund.settlement:
         # One case for a person, whoever finds it out: the flow that asked for the refund, or the sweep long after.
-        billing.unsettle(refund, failing, call)
+        billing.unsettle(refund, failing, call, declined=asked)
     _end(book, transaction_id, Status.FAILED, call, lambda state: changes.failed(state, failing, call.now))
     return True
 

@@ -38,8 +38,8 @@ class TasksBilling:
         answer = self._owner.ask("release", **_told(transaction, call), **why)
         return bool(answer["outcome"] == "ok")
 
-    def unsettle(self, refund: Refund, failure: Failure, call: Call) -> None:
-        which = {name: getattr(refund, name) for name in ("bill_id", "settlement", "refund_id")}
+    def unsettle(self, refund: Refund, failure: Failure, call: Call, *, declined: bool) -> None:
+        which = {"bill_id": refund.bill_id, "settlement": refund.settlement, "declined": declined}
         why = {"problem": failure.model_dump(), "correlation_id": call.correlation_id}
         self._owner.ask("unsettle", **which, **why)
 

@@ -37,7 +37,7 @@ class Billing(Protocol):
     def apply(self, transaction: Transaction, call: Call) -> None:
         """It moved: into the ledger."""
 
-    def unsettle(self, refund: Refund, failure: Failure, call: Call) -> None:
+    def unsettle(self, refund: Refund, failure: Failure, call: Call, *, declined: bool) -> None:
         """What a visit's end owes back could not be paid back: a person has to look at the bill."""
 
     def release(self, transaction: Transaction, problem: Failure | None, call: Call) -> bool:

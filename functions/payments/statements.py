@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from payments.clinic import clinic
+from payments.gateways import Unanswered
 from payments.reconciliation import Reconciliation, days_around, explained, reconcile
 
 if TYPE_CHECKING:
@@ -35,12 +37,13 @@ def reconciled(
     moved = {one: ledger.movements(one, call) for one in days}
     statement = _statement(days, gateway(now))
     found = reconcile(day, statement, moved)
-    ours = _ours(found, office)
-    for former in sorted({one.gateway for one in ours.values()} - {now}):
-        told = _statement(days, gateway(former))
-        statement = {one: [*statement[one], *told[one]] for one in days}
-        found = reconcile(day, statement, moved)
-    return explained(found, {key: one.status for key, one in ours.items()})
+    for former in sorted({one.gateway for one in _ours(found, office).values()} - {now}):
+        # What it took stays listed as missing where it answers no more.
+        with suppress(Unanswered):
+            told = _statement(days, gateway(former))
+            statement = {one: [*statement[one], *told[one]] for one in days}
+            found = reconcile(day, statement, moved)
+    return explained(found, {key: one.status for key, one in _ours(found, office).items()})
 
 
 def _statement(days: Iterable[date], processor: Gateway) -> dict[date, list[StatementLine]]:

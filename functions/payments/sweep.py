@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hms.call import decided
+from hms.errors import Busy
 from payments import changes, deciding, rules
 from payments.gateways import Unanswered, Verdict
 from payments.model import BY_GATEWAY, Status
@@ -54,16 +54,22 @@ def pursue_refund(refund_id: str, call: Call, office: Office) -> bool:
 
 
 def recheck_refund(refund_id: str, office: Office) -> None:
-    """A bank may send a refund back that its processor had called done. Says so where it did; nothing is changed."""
+    """A bank may send a refund back that its processor had called done: then it rings, and nothing is changed.
+
+    Raises `Busy` where the processor does not say, so that its notice comes again.
+    """
     stored = office.refunds.load(refund_id)
     refund = stored.state if stored else None
     paid = office.payments.load(refund.payment_id) if refund else None
     if refund is None or paid is None or refund.status is not Status.COMPLETED:
         return
     order = changes.refund_order_of(refund, paid.state.gateway_id)
-    with suppress(Unanswered):
-        if office.gateway(refund.method, refund.gateway).look_refund(order).status == "DECLINED":
-            deciding.contradicted(refund)
+    try:
+        verdict = office.gateway(refund.method, refund.gateway).look_refund(order)
+    except Unanswered as error:
+        raise Busy("The payment processor does not answer; send the request again.") from error
+    if verdict.status == "DECLINED":
+        deciding.contradicted(refund)
 
 
 def _pursue_unasked(payment: Payment, call: Call, office: Office) -> bool:

@@ -24,7 +24,7 @@ def take(gateway: str, notice: Notice, call: Call, office: Office) -> bool:
     telemetry.log("INFO", "notice", gateway=gateway, first=first, correlation_id=call.correlation_id, **told)
     if notice.key and notice.kind == "PAYMENT":
         _look_at_payment(notice.key, call, office)
-    elif notice.key and sweep.pursue_refund(notice.key, call, office) and first:
+    elif notice.key and sweep.pursue_refund(notice.key, call, office):
         sweep.recheck_refund(notice.key, office)
     return first
 

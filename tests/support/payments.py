@@ -190,7 +190,7 @@ class Billing:
         return {"outcome": "ok"}
 
     def _unsettle(
-        self, bill_id: str, settlement: str, problem: Payload, correlation_id: str, refund_id: str
+        self, bill_id: str, settlement: str, problem: Payload, correlation_id: str, declined: bool
     ) -> Payload:
         self._raise("SETTLEMENT_FAILED", settlement)
         return {"outcome": "flagged", "exception_id": settlement}

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 # Banks name transfers by twelve digits, of which one in ten would pass; cards of twelve are not issued any more.
 _SHORTEST, _LONGEST = 13, 19
@@ -18,6 +18,13 @@ _SHORTEST, _LONGEST = 13, 19
 _LONGEST_TEXT = 4000
 _BETWEEN_LETTERS = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
+_AS_PRINTED = re.compile(r"\d+(?:[ -]\d+)*", re.ASCII)
+# Visa, Mastercard, American Express, Diners, JCB, RuPay of 81 and 82; then Maestro, Discover and RuPay of 5 and 6.
+_ISSUED = re.compile(
+    r"4\d{12}(?:\d{3}){0,2}|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|3[0689]\d{12}(?:\d{2})?|35\d{14}|8[12]\d{14}"
+    r"|(?:5[06-8]|6\d)\d{11,17}",
+    re.ASCII,
+)
 
 
 def holds_card_number(text: str) -> bool:
@@ -29,16 +36,29 @@ def holds_card_number(text: str) -> bool:
     return any(_passes(digits) for part in _BETWEEN_LETTERS.split(text) for digits in _numbers(_DIGITS.findall(part)))
 
 
-def _no_card_number(value: Any) -> Any:
+def mentions_card_number(text: str) -> bool:
+    """Of prose, which is full of dates, amounts and phones: as cards are printed, with first digits of a scheme."""
+    return any(
+        _ISSUED.fullmatch(digits) and _passes(digits)
+        for run in _AS_PRINTED.findall(text)
+        for digits in _numbers(_DIGITS.findall(run))
+    )
+
+
+def _refusing(holds: Callable[[str], bool]) -> BeforeValidator:
     """What is refused is neither echoed nor logged."""
-    text = value.strip() if isinstance(value, str) else ""
-    if len(text) <= _LONGEST_TEXT and holds_card_number(text):
-        raise PydanticCustomError("card_number", "this may be a card number, which is never taken in")
-    return value
+
+    def check(value: Any) -> Any:
+        text = value.strip() if isinstance(value, str) else ""
+        if len(text) <= _LONGEST_TEXT and holds(text):
+            raise PydanticCustomError("card_number", "this may be a card number, which is never taken in")
+        return value
+
+    return BeforeValidator(check)
 
 
-# Of a text that a client writes.
-NOT_A_CARD = BeforeValidator(_no_card_number)
+# Of what is said of a payment, where a card number is what people would write; and of all other texts.
+NOT_A_CARD, NO_CARD_IN_IT = _refusing(holds_card_number), _refusing(mentions_card_number)
 
 
 def _numbers(groups: Sequence[str]) -> Iterator[str]:

@@ -423,16 +423,24 @@ def test_a_retry_needs_a_key_so_that_it_can_be_run_on(till: Till, flow: Flow) ->
 
 
 def test_an_exception_is_resolved_in_words(till: Till) -> None:
-    path = {"exception_id": a_flagged_exception(till)}
+    till.open_bill()
+    till.pay(52_500)
+    till.fail_refund(100)
+    path = {"exception_id": till.exceptions()[0].exception_id}
 
     resolved = posted(f"{EXCEPTION}/resolve", {"resolution": "Paid back in cash"}, path=path)
 
-    assert (resolved.status, resolved.json["status"], resolved.json["resolution"]) == (
-        200,
-        "RESOLVED",
-        "Paid back in cash",
-    )
-    assert (resolved.json["resolved_by"], resolved.json["retryable"]) == ("user-billing_clerk", False)
+    told = resolved.json
+    assert (resolved.status, told["status"], told["resolution"]) == (200, "RESOLVED", "Paid back in cash")
+    assert (told["resolved_by"], told["retryable"]) == ("user-billing_clerk", False)
+
+
+def test_a_bill_that_is_not_settled_is_not_put_right_by_words(till: Till) -> None:
+    path = {"exception_id": a_flagged_exception(till)}
+
+    refused = posted(f"{EXCEPTION}/resolve", {"resolution": "Paid back in cash"}, path=path)
+
+    assert (refused.status, refused.json["code"]) == (409, "INVALID_TRANSITION")
 
 
 CARD = "4111 1111 1111 1111"

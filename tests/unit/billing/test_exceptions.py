@@ -32,10 +32,6 @@ def refusal(work: Callable[[], Any]) -> str | None:
     return None
 
 
-# What a bill is settled with next, after somebody has dealt with its exception.
-ATTEMPTS = {"retry": 2, "resolve": 1}
-
-
 @pytest.fixture
 def flagged(till: Till) -> str:
     """The id of the exception for which a cancelled and paid visit's bill waits."""
@@ -54,6 +50,21 @@ def failed(till: Till) -> str:
     till.pay(TOTAL)
     till.fail_refund(100)
     return till.exceptions()[0].exception_id
+
+
+# What a bill is settled with next, after somebody has dealt with an exception of it.
+ATTEMPTS = {"retry": 2, "resolve": 1}
+
+
+@pytest.fixture(params=ATTEMPTS)
+def word(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def waiting(word: str, request: pytest.FixtureRequest) -> str:
+    """The id of an exception that the word is for."""
+    return str(request.getfixturevalue({"retry": "flagged", "resolve": "failed"}[word]))
 
 
 def test_a_retry_lets_the_bill_be_settled_again_by_another_settlement(till: Till, flagged: str) -> None:
@@ -105,27 +116,7 @@ def test_a_failure_of_the_attempt_before_undoes_nothing_of_this_one(till: Till, 
     assert till.bill == before
 
 
-def test_what_a_person_has_put_right_is_not_refunded_by_an_event_that_comes_again(till: Till, flagged: str) -> None:
-    resolved = till.resolve(flagged).state
-
-    assert (resolved.status, resolved.resolution, resolved.resolved_by) == (
-        "RESOLVED",
-        "Paid back in cash",
-        "billing_clerk",
-    )
-    assert (till.bill.flagged, till.bill.attempt) == (flagged, 1)
-    assert till.settle().outcome == "flagged"
-
-
-def test_a_note_on_the_visit_refunds_nothing_that_a_person_has_put_right(till: Till, flagged: str) -> None:
-    """It makes a version of the visit, which ends as it ended before."""
-    till.resolve(flagged)
-
-    assert till.settle(cancelled("CLINIC", version=3)).outcome == "flagged"
-    assert till.bill.flagged == flagged
-
-
-def test_what_still_asks_for_money_is_retried_and_not_resolved(till: Till, flagged: str) -> None:
+def test_a_settlement_is_retried_and_not_resolved(till: Till, flagged: str) -> None:
     """Given back over the desk, the bill as it was before asks for all of it again."""
     till.refund(TOTAL)
 
@@ -136,16 +127,16 @@ def test_what_still_asks_for_money_is_retried_and_not_resolved(till: Till, flagg
     assert (till.bill.status, till.bill.sums.credit) == (BillStatus.REFUNDED, 0)
 
 
-def late(till: Till, settlement_id: str) -> Undone:
-    """A refund of a settlement is declined when a person has dealt with the first that was."""
+def declined_late(till: Till, settlement_id: str) -> Undone:
+    """A gateway's word on a refund that was reserved."""
     till.release(30_000, "refund-300", kind="REFUND")
     why = Failure("CARD_CLOSED", "The card is closed.")
-    refund_id = ids.derived("refund-300")
-    return settlement.unsettle(bill_id_of(VISIT), settlement_id, why, till.call(), till.bills, refund_id=refund_id)
+    return settlement.unsettle(bill_id_of(VISIT), settlement_id, why, till.call(), till.bills, declined=True)
 
 
-@pytest.mark.parametrize("word", ["retry", "resolve"])
-def test_a_refund_that_is_declined_when_nobody_waits_any_more_is_a_case_of_its_own(till: Till, word: str) -> None:
+@pytest.fixture
+def retried(till: Till) -> str:
+    """The settlement of which one card was declined; a refund to another is still on its way, and all else is back."""
     till.open_bill()
     till.pay(30_000)
     till.pay(22_500, "payment-2")
@@ -154,32 +145,45 @@ def test_a_refund_that_is_declined_when_nobody_waits_any_more_is_a_case_of_its_o
     till.reserve(30_000, "refund-300", kind="REFUND")
     first = till.unsettle().exception_id or ""
     till.refund(22_500, "over the desk")
-    getattr(till, word)(first)
-    if word == "retry":
-        assert (till.settle().outcome, till.bill.sums.credit) == ("settled", 0)
-
-    for _ in range(2):
-        late(till, settled.settlement_id or "")
-
-    (case,) = till.exceptions()
-    assert (case.kind, case.amount, case.transaction_id) == ("REFUND_FAILED", 30_000, ids.derived("refund-300"))
-    assert till.bill.sums.credit == 30_000
+    till.retry(first)
+    assert (till.settle().outcome, till.bill.sums.credit) == ("settled", 0)
+    return settled.settlement_id or ""
 
 
-def test_a_refund_that_is_declined_late_and_is_not_owed_any_more_is_nobodys_case(till: Till) -> None:
+def test_a_refund_that_is_declined_when_nobody_waits_any_more_is_settled_once_more(till: Till, retried: str) -> None:
+    before = till.bill.settlement_id
+
+    declined_late(till, retried)
+
+    assert till.events()[-1] == "settlement_retried"
+    assert (till.settle().outcome, till.bill.sums.credit) == ("settled", 30_000)
+    assert till.bill.settlement_id != before
+    assert till.unsettle().outcome == "flagged"
+    assert [(one.kind, one.amount) for one in till.exceptions()] == [("SETTLEMENT_FAILED", 30_000)]
+
+
+def test_a_refund_that_is_declined_late_and_is_not_owed_any_more_is_nobodys_case(till: Till, retried: str) -> None:
+    till.release(30_000, "refund-300", kind="REFUND")
+    till.refund(30_000, "the rest over the desk")
+    before = till.bill
+
+    declined_late(till, retried)
+
+    assert (till.bill, till.exceptions()) == (before, [])
+
+
+def test_while_a_person_waits_a_refund_that_is_declined_late_changes_nothing_else(till: Till) -> None:
     till.open_bill()
     till.pay(TOTAL)
     settled = till.settle(cancelled("CLINIC")).bill
     assert settled
     till.reserve(30_000, "refund-300", kind="REFUND")
-    till.resolve(till.unsettle().exception_id or "")
-    till.refund(TOTAL - 30_000, "over the desk")
-    till.release(30_000, "refund-300", kind="REFUND")
-    till.refund(30_000, "the rest over the desk")
+    first = till.unsettle().exception_id
 
-    late(till, settled.settlement_id or "")
+    declined_late(till, settled.settlement_id or "")
 
-    assert till.exceptions() == []
+    assert [one.exception_id for one in till.exceptions()] == [first]
+    assert (till.bill.flagged, till.bill.attempt) == (first, 1)
 
 
 def test_a_later_end_of_the_visit_settles_a_flagged_bill(till: Till) -> None:
@@ -196,9 +200,8 @@ def test_a_later_end_of_the_visit_settles_a_flagged_bill(till: Till) -> None:
     assert till.settle(a_visit("COMPLETED", 5)).outcome == "settled"
 
 
-@pytest.mark.parametrize("word", ["retry", "resolve"])
-def test_a_word_on_an_exception_is_few_reads_and_one_transaction(till: Till, flagged: str, word: str) -> None:
-    assert till.calls_of(lambda: getattr(till, word)(flagged)) == (2, 1)
+def test_a_word_on_an_exception_is_few_reads_and_one_transaction(till: Till, waiting: str, word: str) -> None:
+    assert till.calls_of(lambda: getattr(till, word)(waiting)) == (ATTEMPTS[word], 1)
 
 
 def test_a_refund_that_failed_is_resolved_and_not_retried(till: Till, failed: str) -> None:
@@ -211,45 +214,43 @@ def test_a_refund_that_failed_is_resolved_and_not_retried(till: Till, failed: st
     assert till.bill == before
 
 
-@pytest.mark.parametrize("word", ["retry", "resolve"])
-def test_what_is_resolved_is_not_resolved_again(till: Till, flagged: str, word: str) -> None:
-    till.retry(flagged)
+def test_what_is_resolved_is_not_resolved_again(till: Till, waiting: str, word: str) -> None:
+    getattr(till, word)(waiting)
 
-    assert refusal(lambda: getattr(till, word)(flagged)) == "INVALID_TRANSITION"
-    assert till.bill.attempt == 2
+    assert refusal(lambda: getattr(till, word)(waiting)) == "INVALID_TRANSITION"
+    assert till.bill.attempt == ATTEMPTS[word]
 
 
-@pytest.mark.parametrize("word", ["retry", "resolve"])
-def test_a_repeated_word_answers_the_same(till: Till, flagged: str, word: str) -> None:
-    first = getattr(till, word)(flagged, call=a_call(token="key-1"))
+def test_a_repeated_word_answers_the_same(till: Till, waiting: str, word: str) -> None:
+    first = getattr(till, word)(waiting, call=a_call(token="key-1"))
 
-    again = getattr(till, word)(flagged, call=a_call(token="key-1"))
+    again = getattr(till, word)(waiting, call=a_call(token="key-1"))
 
     assert (again.replayed, again.state) == (True, first.state)
     assert till.bill.attempt == ATTEMPTS[word]
 
 
 @pytest.mark.parametrize("fault", ["loses_answers", "is_contended"])
-@pytest.mark.parametrize("word", ["retry", "resolve"])
-def test_a_lost_answer_or_a_lost_race_resolves_once(till: Till, flagged: str, word: str, fault: str) -> None:
+def test_a_lost_answer_or_a_lost_race_resolves_once(till: Till, waiting: str, word: str, fault: str) -> None:
     getattr(till.table, fault)(1)
 
-    getattr(till, word)(flagged)
+    getattr(till, word)(waiting)
 
     assert (till.bill.attempt, len(till.exceptions("RESOLVED"))) == (ATTEMPTS[word], 1)
 
 
-@pytest.mark.parametrize("word", ["retry", "resolve"])
-def test_a_stale_version_changes_nothing(till: Till, flagged: str, word: str) -> None:
-    assert refusal(lambda: getattr(till, word)(flagged, call=a_call(if_match=2))) == "STALE_VERSION"
-    assert till.bill.flagged == flagged
+def test_a_stale_version_changes_nothing(till: Till, waiting: str, word: str) -> None:
+    before = till.bill
+
+    assert refusal(lambda: getattr(till, word)(waiting, call=a_call(if_match=2))) == "STALE_VERSION"
+    assert till.bill == before
 
 
 def test_exceptions_are_listed_by_status_oldest_first(till: Till, flagged: str) -> None:
     for number in range(4):
         till.now += timedelta(minutes=1)
         till.fail_refund(100, f"refund-{number}")
-    till.resolve(flagged)
+    till.retry(flagged)
 
     page = exceptions.listed("OPEN", 3, None, till.call(), till.bills)
     rest = exceptions.listed("OPEN", 3, page.last, till.call(), till.bills)
@@ -269,22 +270,24 @@ def test_an_exception_is_read_by_its_id(till: Till, flagged: str) -> None:
 
 
 def test_who_may_look_at_exceptions_may_not_for_that_resolve_them(till: Till, flagged: str) -> None:
+    till.fail_refund(100)
+    failed = next(one.exception_id for one in till.exceptions() if one.kind == "REFUND_FAILED")
     nobody, auditor = (till.call(a_principal("user", *some)) for some in ((), ("exceptions",)))
     work = (
         lambda call: exceptions.listed("OPEN", 10, None, call, till.bills),
         lambda call: exceptions.read(flagged, call, till.bills),
         lambda call: till.retry(flagged, call=call),
-        lambda call: till.resolve(flagged, call=call),
+        lambda call: till.resolve(failed, call=call),
     )
 
     assert [refusal(partial(one, nobody)) for one in work] == ["FORBIDDEN"] * 4
     assert [refusal(partial(one, auditor)) for one in work] == [None, None, "FORBIDDEN", "FORBIDDEN"]
-    assert till.bill.flagged == flagged
+    assert len(till.exceptions()) == 2
 
 
-def test_an_exception_is_told_when_it_is_raised_and_when_it_is_resolved(till: Till, flagged: str) -> None:
-    till.resolve(flagged)
+def test_an_exception_is_told_when_it_is_raised_and_when_it_is_resolved(till: Till, failed: str) -> None:
+    till.resolve(failed)
 
-    told = till.bills.exceptions.history(flagged, limit=10).items
+    told = till.bills.exceptions.history(failed, limit=10).items
     types = [(item.body or "").partition('"type":"')[2].partition('"')[0] for item in told]
     assert types == ["billing.exception_raised.v1", "billing.exception_resolved.v1"]

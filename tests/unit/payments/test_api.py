@@ -255,6 +255,8 @@ def test_what_a_former_processor_took_is_held_against_its_own_statement(
     (difference,) = get(RECONCILIATION).json["differences"]
 
     assert (difference["kind"], difference["ledger_amount"]) == ("MISSING_AT_GATEWAY", "30.00")
+    former.silent = True
+    assert len(get(RECONCILIATION).json["differences"]) == 2
 
 
 def test_without_the_processors_statement_there_is_no_reconciliation(counter: Counter) -> None:

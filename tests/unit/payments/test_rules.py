@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hms.cards import holds_card_number
+from hms.cards import holds_card_number, mentions_card_number
 from hms.errors import Invalid, InvalidTransition, Problem
 from hms.money import AT_REST
 from payments import changes, rules
@@ -156,6 +156,30 @@ def test_every_number_that_passes_the_check_is_known_in_any_grouping(digits: str
 
 def test_a_long_text_is_looked_through_at_once() -> None:
     assert not holds_card_number("1 " * 5_000)
+    assert not mentions_card_number("4 " * 5_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [PAN, OTHER_PAN, f"paid by {PAN}.", "card 4111 1111 1111 1111 12/26", "4111-1111-1111-1111", "6011111111111117"],
+)
+def test_a_card_number_in_prose_is_known(text: str) -> None:
+    assert mentions_card_number(text)
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_dates_amounts_phones_and_pressures_are_no_card_numbers(hour: int) -> None:
+    day, clock = f"2026-11-{hour + 1:02}", f"{hour:02}:15"
+    texts = (
+        f"Stay {day} {clock} - 2026-12-03 11:15",
+        f"{day} - 2026-12-{hour + 1:02}",
+        f"1234.{hour:02}, 980.00, 77{hour:02}.50, 1500.00",
+        f"12{hour % 10}/80, 13{hour % 10}/85, 118/76, 125/82",
+        f"+91 98765 432{hour:02}, 080 4000 00{hour:02}",
+        f"890123456{hour:02}17",
+        "IMEI 356938035643809",
+    )
+    assert [text for text in texts if mentions_card_number(text)] == []
 
 
 @pytest.mark.parametrize("field", ["source", "reference"])

@@ -77,8 +77,10 @@ def test_a_refund_that_comes_back_from_the_bank_rings_and_changes_nothing(
     if came_back:
         counter.bank.refunds[refund.refund_id] = Verdict("DECLINED", None, "REFUND_DECLINED", "The account is closed.")
 
-    for _ in range(2):
-        assert told(counter, a_notice(refund.refund_id, "REFUND")).status == 200
+    counter.bank.silent = True
+    assert told(counter, a_notice(refund.refund_id, "REFUND")).status == 503
+    counter.bank.silent = False
+    assert told(counter, a_notice(refund.refund_id, "REFUND")).status == 200
 
     assert capsys.readouterr().out.count('"message":"money moved that has failed') == alarms
     assert counter.refund_of(refund.refund_id).status is Status.COMPLETED
