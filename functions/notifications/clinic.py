@@ -13,7 +13,8 @@ from notifications.model import QuietHours
 class Clinic(BaseModel):
     """`quiet_hours` hold for recipients who have not set their own.
 
-    `unheard_retries` is how often a message is given to its provider again that may have gone out already.
+    `unheard_retries` is how often a message is given to its provider again that may have gone out already; that is
+    after longer waits, in which a report may say so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,8 +25,9 @@ class Clinic(BaseModel):
     language: str
     quiet_hours: QuietHours | None
     retries: int
-    unheard_retries: int
     first_retry_seconds: int
+    unheard_retries: int
+    first_unheard_seconds: int
     longest_retry_seconds: int
 
 

@@ -21,6 +21,7 @@ from notifications.words import TemplateWording
 
 if TYPE_CHECKING:
     from hms.events import Event
+    from notifications.model import Notification
 
 table = DynamoTable()
 notifications = Notifications(table)
@@ -31,7 +32,7 @@ providers: dict[Channel, sending.Provider] = {
     Channel.PUSH: LoggedPush(),
 }
 desk = sending.Desk(office, TemplateWording(table), CalendarInvitations(), providers)
-# What became of a message that was to be sent; one that is still pending was put off.
+# What became of a message that was to be sent; one that is still pending was put off by its provider.
 METRICS = {
     Status.SENT: "notifications_sent_total",
     Status.FAILED: "notifications_failed_total",
@@ -70,9 +71,14 @@ def hear(event: Event) -> None:
 @inbox.on(NotificationRequested.type)
 def send(event: Event) -> None:
     asked = NotificationRequested.model_validate(event.data)
-    outcome = sending.send(asked, call_for(event.correlationid), desk)
-    if outcome:
-        telemetry.measured({METRICS[outcome]: (1, "Count")}, {"service": "notifications"}, channel=asked.channel)
+    after = sending.send(asked, call_for(event.correlationid), desk)
+    if after and not is_quiet(after, asked):
+        telemetry.measured({METRICS[after.status]: (1, "Count")}, {"service": "notifications"}, channel=asked.channel)
+
+
+def is_quiet(after: Notification, asked: NotificationRequested) -> bool:
+    """Put off by quiet hours, which is no trouble of anybody's."""
+    return after.status is Status.PENDING and after.retry_count == asked.retry_count
 
 
 @inbox.other

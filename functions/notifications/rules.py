@@ -190,12 +190,15 @@ def put_off(
 ) -> Notification:
     """Tried again later: the wait doubles up to its ceiling, and half of it is chance; in the end it has failed.
 
-    That is soon where its answers are `unheard`, since each try may reach the recipient once more.
+    That is after fewer tries where its answers are `unheard`, since each may reach the recipient once more.
     """
     tries = {"retry_count": notification.retry_count + 1, "unheard": notification.unheard + unheard}
     if notification.retry_count >= clinic.retries or (unheard and notification.unheard >= clinic.unheard_retries):
         return failed(notification, NO_ANSWER if unheard else reason, now, unheard=tries["unheard"])
-    wait = min(clinic.longest_retry_seconds, clinic.first_retry_seconds * 2**notification.retry_count)
+    first, tried = clinic.first_retry_seconds, notification.retry_count
+    if unheard:
+        first, tried = clinic.first_unheard_seconds, notification.unheard
+    wait = min(clinic.longest_retry_seconds, first * 2**tried)
     seconds = random.uniform(wait / 2, wait)  # noqa: S311  (jitter, not a secret)
     later = (now + timedelta(seconds=seconds)).replace(microsecond=0)
     return _changed(notification, now, reason=reason, not_before=later, **tries)

@@ -108,8 +108,8 @@ class Result(NamedTuple):
     more: tuple[Change, ...] = ()
 
 
-def send(asked: NotificationRequested, call: Call, desk: Desk) -> Status | None:
-    """Sends what was asked for, unless it is done or was asked for anew; says what became of it.
+def send(asked: NotificationRequested, call: Call, desk: Desk) -> Notification | None:
+    """Sends what was asked for, unless it is done or was asked for anew; what has become of it then.
 
     Raises `Busy` while another sender has it. A sender that dies between the provider's word and the record leaves a
     message that the next one sends again, unless the provider reports of it first: it takes no key by which it would
@@ -125,7 +125,7 @@ def send(asked: NotificationRequested, call: Call, desk: Desk) -> Status | None:
     lease = _taken(asked.notification_id, found.lease, call, notifications)
     result = _result(stored.state, found, call, desk)
     _record(stored, result, lease, call, notifications)
-    return result.after.status
+    return result.after
 
 
 def _taken(notification_id: str, held: Lease | None, call: Call, notifications: Notifications) -> Lease:

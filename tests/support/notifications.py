@@ -176,7 +176,8 @@ class PostOffice:
             self.send(asked)
 
     def send(self, asked: NotificationRequested) -> Status | None:
-        return sending.send(asked, self.call(), self.desk)
+        after = sending.send(asked, self.call(), self.desk)
+        return after.status if after else None
 
     def messages(self) -> list[Notification]:
         found = [

@@ -9,7 +9,7 @@ import pytest
 
 from hms.errors import Busy
 from hms.rows import Contention
-from notifications import preferences
+from notifications import inbox, preferences
 from notifications.clinic import clinic
 from notifications.model import Channel, QuietHours, SetPreferences
 from notifications.rules import put_off
@@ -159,7 +159,7 @@ def test_a_message_whose_answers_are_lost_is_given_up_soon(post: PostOffice) -> 
 
 def test_lost_answers_are_counted_among_others(post: PostOffice) -> None:
     busy, lost = Unavailable("Throttling"), Unavailable("ReadTimeoutError", unheard=True)
-    moods = [busy, lost, busy, lost, busy, lost, busy]
+    moods = [busy, *[lost, busy] * (clinic().unheard_retries + 1)]
 
     assert tried(post, *moods) == len(moods) - 1
     assert of(post).reason == "NO_ANSWER"
@@ -277,3 +277,25 @@ def test_a_retry_in_quiet_hours_waits_for_their_end(post: PostOffice) -> None:
 
     assert (of(post).not_before, of(post).retry_count) == (post.now + HOUR, 0)
     assert post.email.letters == []
+
+
+def test_between_lost_answers_there_is_time_for_a_report(post: PostOffice) -> None:
+    post.happens("booked")
+    first = put_off(of(post), "ReadTimeoutError", clinic(), post.now, unheard=True)
+    second = put_off(first, "ReadTimeoutError", clinic(), post.now, unheard=True)
+
+    waits = [one.not_before - post.now for one in (first, second) if one.not_before]
+    assert timedelta(minutes=5) <= waits[0] <= timedelta(minutes=10) <= waits[1] <= timedelta(minutes=20)
+
+
+def test_a_message_that_waits_for_the_end_of_quiet_hours_troubles_nobody(post: PostOffice) -> None:
+    """No alarm rings for it: it is counted neither as put off nor as anything else."""
+    post.happens("booked")
+    asked = request_of(post)
+    quiet = QuietHours(start="09:00", end="11:00")
+    preferences.put(PATIENT, SetPreferences(quiet_hours=quiet), post.call(), post.office)
+    post.send(asked)
+    by_provider = put_off(of(post), "Throttling", clinic(), post.now)
+
+    assert inbox.is_quiet(of(post), asked)
+    assert not inbox.is_quiet(by_provider, asked)
