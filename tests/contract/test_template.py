@@ -348,8 +348,9 @@ def test_dead_letters_are_kept_as_long_as_can_be_and_watched() -> None:
     assert dead | {"RelayDeadLetters"} == watched == {name for name in queues if "RedrivePolicy" not in queues[name]}
 
 
-def test_every_queue_that_is_read_is_watched_for_messages_that_nobody_reads() -> None:
-    metrics = of_type("AWS::CloudWatch::Alarm")["ConsumersLateAlarm"]["Metrics"]
+@pytest.mark.parametrize("alarm", ["ConsumersLateAlarm", "ConsumersStuckAlarm"])
+def test_every_queue_that_is_read_is_watched_for_messages_that_nobody_takes(alarm: str) -> None:
+    metrics = of_type("AWS::CloudWatch::Alarm")[alarm]["Metrics"]
     watched = [metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for metric in metrics if "MetricStat" in metric]
     read = [{"Fn::GetAtt": [name, "QueueName"]} for name, queue in sorted(of_type("AWS::SQS::Queue").items())]
     dead = [{"Fn::GetAtt": [name, "QueueName"]} for name in _without_redrive()]
