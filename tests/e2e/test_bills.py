@@ -326,7 +326,7 @@ def test_reports_say_what_the_ledger_says(desk: CashDesk, hospital: Hospital) ->
     wanted = {"charges": "1575.00", "discounts": "-105.00", "write_offs": "-25.00", "reversals": "-525.00"}
     wanted |= {"fees": "0.00", "payments": "0.00", "refunds": "0.00", "net": "920.00", "tax": "45.00"}
     assert account["totals"] == wanted
-    assert (daily["reconciles"], daily["checked"]) == (True, {"bills": 3, "differing": []})
+    assert (daily["reconciles"], daily["checked"]) == (True, {"bills": 3, "unchecked": 0, "differing": []})
     assert sum(Decimal(one["amount"]) for one in account["kinds"]) == Decimal(wanted["net"])
     assert monthly["accounts"][0]["totals"] == wanted
     assert {one["day"]: one["totals"]["net"] for one in monthly["accounts"][0]["days"]}[str(day)] == "920.00"

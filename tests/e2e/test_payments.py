@@ -401,7 +401,7 @@ def test_what_fails_again_is_listed_again_and_settled_by_cash(desk: CashDesk) ->
     back = {"payment_id": payment["payment_id"], "amount": "525.00", "reason": "In cash", "method": "CASH"}
     agreed(desk.clerk.post("/v1/refunds", back, key=ids.new()), 201)
     again = eventually(
-        lambda: desk.clerk.post(f"{path}/retry", key="once more"), lambda answer: answer.status_code != 503, 120
+        lambda: desk.clerk.post(f"{path}/retry", key="once-more"), lambda answer: answer.status_code != 503, 120
     )
     assert agreed(again)["outcome"] == "settled"
     settled = desk.bill(bill)

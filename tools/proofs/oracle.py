@@ -239,6 +239,10 @@ class Account:
     def tried_again(self) -> Account:
         return replace(self, flagged=0)
 
+    def put_right(self) -> Account:
+        """By words alone it is not."""
+        raise Against("INVALID_TRANSITION")
+
     def called_off(self, end: End, fee: Fraction) -> Account:
         """Every line taken back, a fee in their place where there is one."""
         if self.voided:

@@ -200,12 +200,12 @@ class Twofold:
         )
 
     def resolve(self) -> None:
-        """A person has paid it back some other way: nothing is to be settled again."""
+        """A person says that it is put right: only settling it once more does that."""
         exception_id, command = self.bill.flagged or "", ResolveException(resolution="Paid back in cash")
         self._does(
             "put right by hand",
             lambda: exceptions.resolve(exception_id, command, self._call(), self._bills),
-            lambda: self.account,
+            self.account.put_right,
         )
 
     def rebuild(self) -> int:
