@@ -8,6 +8,7 @@ import pkgutil
 import re
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from signal import SIGTERM, default_int_handler, signal
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,11 @@ def names() -> list[str]:
 
 
 def prove(wanted: Sequence[str], *, full: bool) -> bool:
-    """Runs the proofs of these promises; says whether every one was kept."""
+    """Runs the proofs of these promises; says whether every one was kept.
+
+    Whoever ends it (SIGTERM) stops its instance too, as Ctrl-C does.
+    """
+    signal(SIGTERM, default_int_handler)
     modules = [importlib.import_module(f"tools.proofs.{name.lower()}") for name in wanted]
     with ExitStack() as stack:
         system: System | None = None
