@@ -176,7 +176,7 @@ def _opened[T: Transaction](book: Transactions[T], transaction_id: str) -> Opene
 
 
 def contradicted(transaction: Transaction) -> Contradiction:
-    """Said in the log and counted: `MoneyContradictedAlarm`."""
+    """Tells the log and the metric of `MoneyContradictedAlarm`, whether or not the caller raises what it gets."""
     metrics: dict[str, tuple[float, str]] = {"money_contradicted_total": (1, "Count")}
     told = {"level": "ERROR", "message": "money moved that has failed, or failed that has moved"}
     named = {name: getattr(transaction, name) for name in ("kind", "transaction_id", "bill_id", "status")}

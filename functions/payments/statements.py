@@ -34,16 +34,18 @@ def reconciled(
     Raises `Unanswered`.
     """
     days, now = days_around(day), office.processor()
-    moved = {one: ledger.movements(one, call) for one in days}
     statement = _statement(days, gateway(now))
+    moved = {one: ledger.movements(one, call) for one in days}
     found = reconcile(day, statement, moved)
-    for former in sorted({one.gateway for one in _ours(found, office).values()} - {now}):
+    ours = _ours(found, office)
+    for former in sorted({one.gateway for one in ours.values()} - {now}):
         # What it took stays listed as missing where it answers no more.
         with suppress(Unanswered):
             told = _statement(days, gateway(former))
             statement = {one: [*statement[one], *told[one]] for one in days}
             found = reconcile(day, statement, moved)
-    return explained(found, {key: one.status for key, one in _ours(found, office).items()})
+            ours |= _ours(found, office)
+    return explained(found, {key: one.status for key, one in ours.items()})
 
 
 def _statement(days: Iterable[date], processor: Gateway) -> dict[date, list[StatementLine]]:
@@ -53,7 +55,8 @@ def _statement(days: Iterable[date], processor: Gateway) -> dict[date, list[Stat
 def _ours(found: Reconciliation, office: Office) -> dict[str, Transaction]:
     """Our own payments and refunds of what does not agree: a read for each."""
     ours: dict[str, Transaction] = {}
-    for kind, key in found.keys():  # noqa: SIM118  (not a mapping)
+    unexplained = found.keys()
+    for kind, key in unexplained:
         stored = (office.payments if kind == "PAYMENT" else office.refunds).load(key)
         if stored:
             ours[key] = stored.state

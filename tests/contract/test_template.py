@@ -31,7 +31,7 @@ MAX_TIMEOUT = 90
 MOST_RECEIVES = 1000
 TRIES = 5
 # Who waits for a processor to say whether money came waits as long as that may take.
-PATIENT = {"SettleAppointmentStarter": 200}
+TRIES_OF = {"SettleAppointmentStarter": 200}
 # What Step Functions asks of the role of a state machine that logs: these actions know no resources.
 OF_NO_RESOURCE = {
     "logs:CreateLogDelivery",
@@ -312,7 +312,7 @@ def test_a_consumer_gives_up_after_five_tries_and_keeps_a_pointer() -> None:
             kept_in = of_type("AWS::SQS::Queue")[source]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
             function = of_type("AWS::Lambda::Function")[mapping["FunctionName"]["Ref"]]
             variables = function["Environment"]["Variables"]
-            tries = PATIENT.get(mapping["FunctionName"]["Ref"], TRIES)
+            tries = TRIES_OF.get(mapping["FunctionName"]["Ref"], TRIES)
             assert (variables["DEAD_LETTERS_URL"], variables["MOST_RECEIVES"]) == ({"Ref": kept_in}, str(tries)), name
             allowed = [one for _, one in statements() if one["Resource"] == {"Fn::GetAtt": [kept_in, "Arn"]}]
             assert "sqs:SendMessage" in [one["Action"] for one in allowed], name

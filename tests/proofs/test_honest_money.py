@@ -323,6 +323,30 @@ def test_what_a_settlement_owes_goes_back_only_while_it_stands(
     assert house.judged().all == []
 
 
+def test_a_refund_that_is_declined_after_the_retry_goes_back_all_the_same(house: House) -> None:
+    """One card is declined at once and its money given back over the desk; the other is declined long after."""
+    bill = house.till.open_bill().bill
+    assert bill
+    older, newer = house.pays(bill.bill_id, "300.00"), house.pays(bill.bill_id, "225.00")
+    bank = house.counter.bank
+    late = ids.derived("refund", ids.derived("settlement", bill.bill_id, 2, 1), older)
+    bank.declines_refunds_of, bank.refunds[late] = {newer}, Verdict("PENDING")
+    house.till.told(cancelled("CLINIC"))
+    house.settles()
+    house.counter.refund(newer, "225.00", method="CASH")
+    house.till.retry(house.till.exceptions()[0].exception_id)
+    house.settles()
+    assert (house.till.bill.sums.credit, house.till.exceptions()) == (0, [])
+
+    bank.later(late, captured=False)
+    house.counter.sweep()
+    assert (house.till.bill.sums.credit, house.till.events()[-1]) == (30_000, "settlement_retried")
+    house.settles()
+
+    assert (house.till.bill.status, house.till.bill.sums.credit) == ("REFUNDED", 0)
+    assert house.judged().all == []
+
+
 def test_a_refund_that_nobody_can_make_has_its_reason(house: House) -> None:
     house.counter.bank.refunds_say = NO_REFUND
     bill = house.bill()

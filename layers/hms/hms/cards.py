@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 # Banks name transfers by twelve digits, of which one in ten would pass; cards of twelve are not issued any more.
 _SHORTEST, _LONGEST = 13, 19
-# Whatever is longer, without the spaces around it, is refused for that.
-_LONGEST_TEXT = 4000
 _BETWEEN_LETTERS = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
 _AS_PRINTED = re.compile(r"\d+(?:[ -]\d+)*", re.ASCII)
@@ -45,12 +43,12 @@ def mentions_card_number(text: str) -> bool:
     )
 
 
-def _refusing(holds: Callable[[str], bool]) -> BeforeValidator:
-    """What is refused is neither echoed nor logged."""
+def _refusing(holds: Callable[[str], bool], longest: int) -> BeforeValidator:
+    """What is refused is neither echoed nor logged. A text that is longer is refused for that, elsewhere."""
 
     def check(value: Any) -> Any:
         text = value.strip() if isinstance(value, str) else ""
-        if len(text) <= _LONGEST_TEXT and holds(text):
+        if len(text) <= longest and holds(text):
             raise PydanticCustomError("card_number", "this may be a card number, which is never taken in")
         return value
 
@@ -58,7 +56,7 @@ def _refusing(holds: Callable[[str], bool]) -> BeforeValidator:
 
 
 # Of what is said of a payment, where a card number is what people would write; and of all other texts.
-NOT_A_CARD, NO_CARD_IN_IT = _refusing(holds_card_number), _refusing(mentions_card_number)
+NOT_A_CARD, NO_CARD_IN_IT = _refusing(holds_card_number, 255), _refusing(mentions_card_number, 4000)
 
 
 def _numbers(groups: Sequence[str]) -> Iterator[str]:
