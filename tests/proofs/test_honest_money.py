@@ -327,13 +327,15 @@ def test_a_refund_that_is_declined_after_the_retry_goes_back_all_the_same(house:
     """One card is declined at once and its money given back over the desk; the other is declined long after."""
     bill = house.till.open_bill().bill
     assert bill
-    older, newer = house.pays(bill.bill_id, "300.00"), house.pays(bill.bill_id, "225.00")
+    declined = house.pays(bill.bill_id, "225.00")
+    house.counter.now += timedelta(seconds=1)
+    slow = house.pays(bill.bill_id, "300.00")
     bank = house.counter.bank
-    late = ids.derived("refund", ids.derived("settlement", bill.bill_id, 2, 1), older)
-    bank.declines_refunds_of, bank.refunds[late] = {newer}, Verdict("PENDING")
+    late = ids.derived("refund", ids.derived("settlement", bill.bill_id, 2, 1), slow)
+    bank.declines_refunds_of, bank.refunds[late] = {declined}, Verdict("PENDING")
     house.till.told(cancelled("CLINIC"))
     house.settles()
-    house.counter.refund(newer, "225.00", method="CASH")
+    house.counter.refund(declined, "225.00", method="CASH")
     house.till.retry(house.till.exceptions()[0].exception_id)
     house.settles()
     assert (house.till.bill.sums.credit, house.till.exceptions()) == (0, [])
