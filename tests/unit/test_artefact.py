@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import importlib.util
 import json
 import py_compile
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.artefact import compile_bytecode, foreign_libraries, settle, slim, strip
+from tools.artefact import compile_bytecode, foreign_libraries, replace_source, settle, slim, strip
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,9 @@ def layer(tmp_path: Path) -> Path:
         "pydantic-2.dist-info/METADATA",
         "pydantic-2.dist-info/RECORD",
         "pydantic-2.dist-info/licenses/LICENSE",
+        "phonenumbers/shortdata/__init__.py",
+        "phonenumbers/shortdata/region_IN.py",
+        "phonenumbers/data/region_IN.py",
         "boto3/__init__.py",
     ):
         path = tmp_path / name
@@ -42,6 +46,8 @@ def test_stripping_keeps_only_what_a_function_reads(layer: Path) -> None:
     assert sorted(str(path.relative_to(layer)) for path in layer.rglob("*") if path.is_file()) == [
         "botocore/data/dynamodb/2012-08-10/service-2.json.gz",
         "botocore/data/partitions.json",
+        "phonenumbers/data/region_IN.py",
+        "phonenumbers/shortdata/__init__.py",
         "pydantic-2.dist-info/METADATA",
         "pydantic/main.py",
     ]
@@ -87,12 +93,17 @@ def test_a_module_that_does_not_compile_fails_the_build(tmp_path: Path) -> None:
         compile_bytecode(tmp_path, "/opt/python")
 
 
-def test_optimised_bytecode_has_no_docstrings_and_the_ordinary_name(tmp_path: Path) -> None:
-    (tmp_path / "noun.py").write_text('"""Long."""\n')
+def test_bytecode_without_its_source_is_imported_and_has_no_docstrings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bare_noun.py").write_text('"""Long."""\nNOUN = 1\n')
 
-    compile_bytecode(tmp_path, "/opt/python", optimize=2)
+    replace_source(tmp_path, "/opt/python")
 
-    assert b"Long." not in (tmp_path / "__pycache__" / "noun.cpython-313.pyc").read_bytes()
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("bare_noun")
+    assert (module.NOUN, module.__doc__) == (1, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["bare_noun.pyc"]
 
 
 @pytest.mark.parametrize(("service", "called"), [("dynamodb", "GetItem"), ("ssm", "GetParameter")])
