@@ -262,6 +262,14 @@ def test_one_bad_record_does_not_fail_its_batch(name: str) -> None:
         assert mapping["FunctionResponseTypes"] == partly
 
 
+def test_a_flood_of_events_leaves_the_api_its_concurrency() -> None:
+    queues = [one for one in of_type("AWS::Lambda::EventSourceMapping").values() if not _is_stream(one)]
+
+    assert queues
+    for mapping in queues:
+        assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "ConsumerConcurrency"}}
+
+
 def test_the_relay_and_its_streams_agree_on_partial_answers() -> None:
     relay = of_type("AWS::Lambda::Function")["Relay"]["Environment"]["Variables"]
 
