@@ -143,8 +143,6 @@ class System:
 
     def _deploy(self, template: Path) -> None:
         settings = {"Stage": self.stage, "BasePath": self._base_path, "PartialBatches": self._takes_partial_batches()}
-        # An emulator's functions share one machine, and each that starts is unpacked first.
-        settings["ConsumerConcurrency"] = "2"
         settings |= {"PublicUrl": self.base_url, "SimulatorSecret": self.stack} | dict(self.parameters)
         overrides = [f"{name}={value}" for name, value in settings.items()]
         config = ("--config-file", str(ROOT / "samconfig.toml"))
