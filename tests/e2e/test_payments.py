@@ -12,7 +12,7 @@ import pytest
 
 from hms import ids
 from payments.signatures import signed
-from tests.support.cash_desk import CASH, DRESSING, CashDesk, everything
+from tests.support.cash_desk import CASH, DECLINED, DRESSING, CashDesk, everything
 from tests.support.client import agreed, eventually, refused
 from tests.support.hospital import INDIA
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 WEBHOOK = "/v1/payments/webhooks/simulator"
 # The simulator behaves by what is charged (docs/how-to/payments.md).
-DECLINED = {"method": "CARD", "source": "tok_declined"}
 NO_REFUND = {"method": "CARD", "source": "tok_refund_declined"}
 UPI = {"method": "UPI", "source": "success@upi"}
 EVERYTHING_UNPAID = [("CHARGE", "525.00")]
@@ -40,16 +39,6 @@ def of_patient(hospital: Hospital, patient: dict[str, Any]) -> Client:
 
 def paid_of(bill: dict[str, Any]) -> tuple[str, str, str]:
     return bill["status"], bill["paid_amount"], bill["outstanding_amount"]
-
-
-def declined(desk: CashDesk, bill: dict[str, Any], key: str) -> dict[str, Any]:
-    """The answer to a payment that fails; on a slow machine it is asked for again when that is decided."""
-    answer = desk.pays(bill, how=DECLINED, key=key)
-    if answer.status_code == 202:
-        desk.payment(answer.json(), status="FAILED")
-        answer = desk.pays(bill, how=DECLINED, key=key)
-    problem: dict[str, Any] = refused(answer, 402, "PAYMENT_DECLINED")
-    return problem
 
 
 # ── a bill is paid ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -125,7 +114,7 @@ def test_a_card_that_is_declined_is_402_and_the_payer_is_told(desk: CashDesk) ->
     patient = desk.someone()
     bill, key = desk.made(patient), ids.new()
 
-    problem = declined(desk, bill, key)
+    problem = desk.declined(bill, key)
 
     assert problem["detail"] == "The card was declined."
     refused(desk.pays(bill, how=DECLINED, key=key), 402, "PAYMENT_DECLINED")
@@ -262,7 +251,7 @@ def test_a_notice_that_comes_twice_is_taken_once_and_says_nothing_that_is_not_so
 ) -> None:
     """It says that a declined payment was captured: the processor is asked, and knows better."""
     bill = desk.made(desk.someone())
-    declined(desk, bill, ids.new())
+    desk.declined(bill, ids.new())
     (payment,) = agreed(desk.clerk.get("/v1/payments", query={"bill_id": bill["bill_id"]}))["items"]
     notice = a_notice(payment)
 
@@ -374,9 +363,7 @@ def test_a_refund_that_is_declined_puts_the_bill_back_until_a_person_has_seen_to
 
     # The clerk gives it back to the other card, and has the visit settled again.
     desk.refunded(good, "262.50")
-    retried = desk.clerk.post(f"{path}/retry", key="again")
-
-    assert agreed(retried)["outcome"] == "settled"
+    assert desk.retried(found, "again")["outcome"] == "settled"
     assert agreed(desk.clerk.get(path))["status"] == "RESOLVED"
     after = desk.bill(bill)
     assert (after["status"], after["total_amount"], after["flagged"]) == ("PARTIALLY_REFUNDED", "262.50", None)
@@ -390,20 +377,13 @@ def test_what_fails_again_is_listed_again_and_settled_by_cash(desk: CashDesk) ->
     desk.ended(visit, "early")
     first = desk.exception(bill, "SETTLEMENT_FAILED")
 
-    path = f"/v1/billing/exceptions/{first['exception_id']}/retry"
-    retried = eventually(lambda: desk.clerk.post(path, key="again"), lambda answer: answer.status_code != 503, 120)
-
-    assert agreed(retried)["outcome"] == "flagged"
+    assert desk.retried(first, "again")["outcome"] == "flagged"
     second = desk.exception(bill, "SETTLEMENT_FAILED")
     assert second["exception_id"] != first["exception_id"]
     path = f"/v1/billing/exceptions/{second['exception_id']}"
     refused(desk.clerk.post(f"{path}/resolve", {"resolution": "Paid back in cash"}), 409, "INVALID_TRANSITION")
-    back = {"payment_id": payment["payment_id"], "amount": "525.00", "reason": "In cash", "method": "CASH"}
-    agreed(desk.clerk.post("/v1/refunds", back, key=ids.new()), 201)
-    again = eventually(
-        lambda: desk.clerk.post(f"{path}/retry", key="once-more"), lambda answer: answer.status_code != 503, 120
-    )
-    assert agreed(again)["outcome"] == "settled"
+    desk.refunded(payment, "525.00", method="CASH")
+    assert desk.retried(second, "once-more")["outcome"] == "settled"
     settled = desk.bill(bill)
     assert (settled["status"], settled["flagged"], settled["refunded_amount"]) == ("REFUNDED", None, "525.00")
     listed = everything(desk.clerk, "/v1/billing/exceptions", status="RESOLVED")

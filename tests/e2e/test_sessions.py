@@ -59,9 +59,10 @@ def test_a_refresh_token_is_good_once_and_for_a_retry(hospital: Hospital) -> Non
 
 def test_an_address_is_locked_after_five_failures(hospital: Hospital) -> None:
     user = hospital.user("nurse")
-    email, now = user.user["email"], datetime.now(UTC)
+    email = user.user["email"]
     for _ in range(5):
         refused(log_in(hospital, email, "not the password"), 401, "INVALID_CREDENTIALS")
+    now = datetime.now(UTC)
 
     locked = log_in(hospital, email)
     refused(locked, 429, "ACCOUNT_LOCKED")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from hms import ids
-from tests.support.client import agreed, eventually
+from tests.support.client import agreed, eventually, refused
 from tests.support.hospital import instant, slot
 from tools import outbox
 
@@ -22,6 +22,7 @@ _TRIES_TO_PAY = 3
 START, SECOND = instant("10:00"), timedelta(seconds=1)
 DRESSING = {"description": "Dressing", "unit_price": "500.00"}
 CARD, CASH = {"method": "CARD", "source": "tok_ok"}, {"method": "CASH"}
+DECLINED = {"method": "CARD", "source": "tok_declined"}
 # How a visit ends: by which commands, what is said, and when, from its start.
 _ILL = {"requested_by": "CLINIC", "reason": "The doctor is ill"}
 _ENDS: dict[str, tuple[tuple[str, ...], dict[str, str], timedelta]] = {
@@ -106,6 +107,15 @@ class CashDesk:
         assert payment["status"] == "COMPLETED"
         return payment
 
+    def declined(self, bill: dict[str, Any], key: str) -> dict[str, Any]:
+        """The answer to a payment that fails; on a slow machine it is asked for again when that is decided."""
+        answer = self.pays(bill, how=DECLINED, key=key)
+        if answer.status_code == 202:
+            self.payment(answer.json(), status="FAILED")
+            answer = self.pays(bill, how=DECLINED, key=key)
+        problem: dict[str, Any] = refused(answer, 402, "PAYMENT_DECLINED")
+        return problem
+
     def _decided(self, payment: dict[str, Any]) -> dict[str, Any]:
         path = f"/v1/payments/{payment['payment_id']}"
         return eventually(lambda: dict(agreed(self.clerk.get(path))), lambda one: one["status"] != "PENDING", SECONDS)
@@ -123,9 +133,9 @@ class CashDesk:
         query = {"payment_id": payment["payment_id"]}
         return list(agreed(self.clerk.get("/v1/refunds", query=query))["items"])
 
-    def refunded(self, payment: dict[str, Any], amount: str) -> dict[str, Any]:
+    def refunded(self, payment: dict[str, Any], amount: str, **given: str) -> dict[str, Any]:
         """A refund by hand that is through."""
-        body = {"payment_id": payment["payment_id"], "amount": amount, "reason": "Charged by mistake"}
+        body = {"payment_id": payment["payment_id"], "amount": amount, "reason": "Charged by mistake", **given}
         refund = self.accepted(self.clerk.post("/v1/refunds", body, key=ids.new()))
         path = f"/v1/refunds/{refund['refund_id']}"
         return _once(lambda: dict(agreed(self.clerk.get(path))), {"status": "COMPLETED"})
@@ -138,6 +148,12 @@ class CashDesk:
             return next((one for one in listed if (one["bill_id"], one["kind"]) == (bill["bill_id"], kind)), {})
 
         return _once(found, {"status": "OPEN"})
+
+    def retried(self, exception: dict[str, Any], key: str) -> dict[str, Any]:
+        """What came of an exception that is tried again, once those who have to answer have answered."""
+        path = f"/v1/billing/exceptions/{exception['exception_id']}/retry"
+        answer = eventually(lambda: self.clerk.post(path, key=key), lambda one: one.status_code != 503, SECONDS)
+        return dict(agreed(answer))
 
     def letter(self, patient: dict[str, Any], subject: str) -> outbox.Letter:
         """What SES was given for a patient under a subject that begins so."""
