@@ -12,7 +12,7 @@ from hms.errors import Busy, Forbidden, InvalidTransition
 from payments import changes, deciding, rules, sweep
 from payments.model import Failure, Pending, Status
 from payments.rules import BillNotFound, PaymentNotFound, RefundExceedsPayment, RefundNotFound
-from payments.service import carry_through
+from payments.service import carry_through, unless_opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +40,8 @@ class Refunded(NamedTuple):
 def refund(command: RefundPayment, call: Call, office: Office) -> Outcome[Refund]:
     """A refund that is COMPLETED, or PENDING where nobody knows yet. What has failed is raised, to replays too.
 
-    Its amount is reserved on the payment when it is opened: two reads, one transaction and the flow.
+    Its amount is reserved on the payment when it is opened: two reads, one transaction and the flow; one read more
+    where it is refused.
     """
     refund_id = ids.derived("refund", call.token)
     opener = ids.new()
@@ -56,7 +57,8 @@ def refund(command: RefundPayment, call: Call, office: Office) -> Outcome[Refund
         new = changes.asked_back(refund_id, basis.payment, command, call)
         return office.refunds.open(new, Pending(source=basis.payment.gateway_id, opener=opener), basis, call)
 
-    replayed = carry_through(decided(attempt), opener, call, office.refunds, office.flows.give_back)
+    found = decided(lambda: unless_opened(attempt, refund_id, call, office.refunds))
+    replayed = carry_through(found, opener, call, office.refunds, office.flows.give_back)
     state = _state(refund_id, office)
     if problem := rules.refusal_of("REFUND", state.failure):
         raise problem

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hms import ids
 from hms.call import Outcome, decided
-from hms.errors import Forbidden
+from hms.errors import Forbidden, Problem
 from payments import changes, rules
 from payments.model import BY_GATEWAY, DESK, PaymentView, Pending, Status
 from payments.rules import BillNotFound, PaymentNotFound
@@ -65,7 +65,8 @@ class Office(NamedTuple):
 def pay(command: PayBill, call: Call, office: Office) -> Outcome[PaymentView]:
     """A payment that is COMPLETED, or PENDING where nobody knows yet. What has failed is raised, to replays too.
 
-    Two reads, one transaction, the bill's owner and the flow; one read more where the desk gives a reference.
+    Two reads, one transaction, the bill's owner and the flow; one read more where the desk gives a reference, or where
+    it is refused.
     """
     rules.check_source(command)
     if command.method not in BY_GATEWAY:
@@ -83,9 +84,22 @@ def pay(command: PayBill, call: Call, office: Office) -> Outcome[PaymentView]:
         rules.check_reference(reference.holder if reference else None)
         return office.payments.open(payment, pending, call, reference)
 
-    found = decided(attempt)
+    found = decided(lambda: unless_opened(attempt, payment_id, call, office.payments))
     replayed = carry_through(found, pending.opener, call, office.payments, office.flows.take)
     return Outcome(answered(_shown(payment_id, office)), replayed)
+
+
+def unless_opened[T: Transaction](
+    attempt: Callable[[], Opened[T]], transaction_id: str, call: Call, book: Transactions[T]
+) -> Opened[T]:
+    """`attempt`. Where it refuses because of what an earlier request with the same key did meanwhile: that."""
+    try:
+        return attempt()
+    except Problem:
+        if found := book.opened(transaction_id):
+            call.check_same(found.stored.done[0])
+            return found
+        raise
 
 
 def carry_through[T: Transaction](

@@ -17,6 +17,7 @@ from payments import listing, refunding, tasks
 from payments.gateways import Verdict
 from payments.model import Method, Refund, Status
 from payments.query import ListRefunds
+from payments.store import Refunds
 from tests.support.payments import (
     ANOTHER_PATIENT,
     AUDITOR,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hms.tasks import Payload
+    from payments.store import Basis
     from tests.support.payments import Counter
 
 NO = Verdict("DECLINED", None, *CARD_DECLINED)
@@ -61,6 +63,24 @@ def test_a_payment_goes_back_the_way_it_came(counter: Counter) -> None:
     assert counter.bank.moved == [(paid, 52500), (back.refund_id, -26250)]
     assert (counter.account.refunded, counter.account.refund_reserved) == (26250, 0)
     assert counter.events("refund", back.refund_id) == ["payments.refund_requested.v1", "payments.refund_completed.v1"]
+
+
+def test_a_key_that_is_used_while_the_rows_are_read_is_replayed_not_refused(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several rows are not read at one moment: what is given back already is of the request with the same key."""
+    paid, call, read = counter.paid(), counter.call(key="one"), Refunds.basis
+
+    def overtaken(book: Refunds, *asked: str) -> Basis:
+        monkeypatch.setattr(Refunds, "basis", read)
+        counter.refund(paid, call=call)
+        return read(book, *asked)._replace(opened=None)
+
+    monkeypatch.setattr(Refunds, "basis", overtaken)
+    outcome = counter.refund(paid, call=call)
+
+    assert (outcome.replayed, outcome.state.status) == (True, Status.COMPLETED)
+    assert len(counter.bank.moved) == 2
 
 
 def test_what_a_refund_asks_of_others_is_counted(counter: Counter) -> None:
