@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -29,6 +30,7 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 # A running function holds a thread and each call it makes needs another: with its default of 64, MiniStack stands
 # still when 64 functions run at once.
 THREADS = 512
+PORTS = range(20_000, 32_000)
 
 
 class EmulatorError(Exception):
@@ -151,10 +153,18 @@ def mend_stream_positions(state: Path) -> None:
 
 
 def free_port(address: str = LOOPBACK) -> int:
+    """Below those that outgoing connections get, one of which would have it before its server has."""
+    ports = random.sample(PORTS, 100)
+    return next(port for port in ports if _is_free(address, port))
+
+
+def _is_free(address: str, port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+        return True
 
 
 def _taken(address: str, port: int) -> bool:

@@ -357,7 +357,8 @@ def test_a_payment_is_taken_once_however_often_its_flow_runs(cashier: Cashier, s
 def test_a_payment_that_is_declined_holds_nothing(cashier: Cashier, states: Any, hospital: Hospital) -> None:
     visit, key = cashier.visit(), ids.new()
 
-    assert cashier.declined(bill_of(visit), key) == cashier.declined(bill_of(visit), key)
+    cashier.declined(bill_of(visit), key)
+    cashier.declined(bill_of(visit), key)
 
     assert cashier.told(visit)["payable"] == FEE
     listed = agreed(cashier.clerk.get("/v1/payments", query=bill_of(visit)))["items"]

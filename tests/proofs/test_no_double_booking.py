@@ -61,7 +61,7 @@ class HeldTable(MemoryTable):
         found = super().get_many(keys)
         self.first_reads += 1
         if self.first_reads <= CALLERS:
-            self.gate.wait(10)
+            self.gate.wait(60)
         return found
 
 
@@ -92,7 +92,7 @@ def contested(table: Table) -> int:
     start = Barrier(CALLERS)
 
     def book(patient_id: str) -> bool:
-        start.wait(10)
+        start.wait(60)
         try:
             service.book(a_booking(patient_id=patient_id), a_call(), appointments, FakeOwners())
         except Problem:
@@ -146,7 +146,7 @@ def _held(table: DynamoTable) -> DynamoTable:
     def get_many(keys: Iterable[Key]) -> dict[Key, Item]:
         found = read(keys)
         if next(passed, None) is not None:
-            gate.wait(10)
+            gate.wait(60)
         return found
 
     table.get_many = get_many  # type: ignore[method-assign]

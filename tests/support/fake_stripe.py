@@ -20,7 +20,7 @@ type Form = dict[str, str]
 type Fault = int | Literal["lost", "dropped", "late", "broken"]
 
 SECRET = "sk_test_fake"
-LATE_SECONDS = 0.6
+LATE_SECONDS = 1.5
 _DECLINES = {
     "pm_card_chargeDeclined": ("card_declined", "generic_decline", "Your card was declined."),
     "pm_card_chargeDeclinedStolenCard": ("card_declined", "stolen_card", "Your card was declined."),

@@ -317,7 +317,7 @@ def test_two_sweeps_at_once_do_everything_once() -> None:
         def together(item: Item) -> None:
             if not with_other:
                 with_other.add(item.pk)
-                both.wait(5)
+                both.wait(60)
             bells.ring(item, NOON)
 
         Timers(bells.table).sweep(NOON, together, WITHIN_SECONDS)
