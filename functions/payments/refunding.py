@@ -12,7 +12,7 @@ from hms.errors import Busy, Forbidden, InvalidTransition
 from payments import changes, deciding, rules, sweep
 from payments.model import Failure, Pending, Status
 from payments.rules import BillNotFound, PaymentNotFound, RefundExceedsPayment, RefundNotFound
-from payments.service import carry_through, unless_opened
+from payments.service import carry_through, opened_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,15 +49,14 @@ def refund(command: RefundPayment, call: Call, office: Office) -> Outcome[Refund
     def attempt() -> Opened[Refund]:
         basis = office.refunds.basis(refund_id, command.payment_id)
         if basis.opened:
-            call.check_same(basis.opened.stored.done[0])
-            return basis.opened
+            return basis.opened.asked_by(call)
         if basis.payment is None:
             raise PaymentNotFound
         rules.check_refundable(basis.payment, command.amount, basis.refunded)
         new = changes.asked_back(refund_id, basis.payment, command, call)
         return office.refunds.open(new, Pending(source=basis.payment.gateway_id, opener=opener), basis, call)
 
-    found = decided(lambda: unless_opened(attempt, refund_id, call, office.refunds))
+    found = opened_once(attempt, refund_id, call, office.refunds)
     replayed = carry_through(found, opener, call, office.refunds, office.flows.give_back)
     state = _state(refund_id, office)
     if problem := rules.refusal_of("REFUND", state.failure):
@@ -150,19 +149,20 @@ def _others(bill_id: str, shares: tuple[Share, ...], settlement: str, office: Of
 
 def _opened(share: Share, settlement: str, plan: tuple[Share, ...], call: Call, office: Office) -> Refund:
     refund_id = ids.derived("refund", settlement, share.payment_id)
+    call = replace(call, token=refund_id)
 
-    def attempt() -> Refund:
+    def attempt() -> Opened[Refund]:
         basis = office.refunds.basis(refund_id, share.payment_id)
         if basis.opened:
-            return basis.opened.state
+            return basis.opened
         if basis.payment is None:
             raise PaymentNotFound
         rules.check_refundable(basis.payment, share.amount, basis.refunded)
         new = changes.settled_back(refund_id, basis.payment, share.amount, settlement, call)
         pending = Pending(source=basis.payment.gateway_id)
-        return office.refunds.open(new, pending, basis, replace(call, token=refund_id), plan).state
+        return office.refunds.open(new, pending, basis, call, plan)
 
-    return decided(attempt)
+    return opened_once(attempt, refund_id, call, office.refunds).state
 
 
 def _first_failure(refunds: Iterable[Refund]) -> Failure | None:

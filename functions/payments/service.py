@@ -75,31 +75,33 @@ def pay(command: PayBill, call: Call, office: Office) -> Outcome[PaymentView]:
     pending = Pending(source=command.source, opener=ids.new())
 
     def attempt() -> Opened[Payment]:
-        if found := office.payments.opened(payment_id):
-            call.check_same(found.stored.done[0])
-            return found
+        if earlier := office.payments.opened(payment_id):
+            return earlier.asked_by(call)
         gateway = office.processor() if command.method in BY_GATEWAY else DESK
         payment = changes.paid(payment_id, command, _payable(command, call, office), gateway, call)
         reference = office.payments.reference(payment)
         rules.check_reference(reference.holder if reference else None)
         return office.payments.open(payment, pending, call, reference)
 
-    found = decided(lambda: unless_opened(attempt, payment_id, call, office.payments))
+    found = opened_once(attempt, payment_id, call, office.payments)
     replayed = carry_through(found, pending.opener, call, office.payments, office.flows.take)
     return Outcome(answered(_shown(payment_id, office)), replayed)
 
 
-def unless_opened[T: Transaction](
+def opened_once[T: Transaction](
     attempt: Callable[[], Opened[T]], transaction_id: str, call: Call, book: Transactions[T]
 ) -> Opened[T]:
-    """`attempt`. Where it refuses because of what an earlier request with the same key did meanwhile: that."""
-    try:
-        return attempt()
-    except Problem:
-        if found := book.opened(transaction_id):
-            call.check_same(found.stored.done[0])
-            return found
-        raise
+    """What `attempt` opens. Where it refuses because the same was opened between two of its reads: that."""
+
+    def tried() -> Opened[T]:
+        try:
+            return attempt()
+        except Problem:
+            if earlier := book.opened(transaction_id):
+                return earlier.asked_by(call)
+            raise
+
+    return decided(tried)
 
 
 def carry_through[T: Transaction](

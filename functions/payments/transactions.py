@@ -6,7 +6,7 @@ it. Who asks the gateway and who gives up both write it, so that neither does un
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from hms import timers
 from hms.aggregate import Aggregates, Stored
@@ -42,6 +42,11 @@ class Opened[T: Transaction](NamedTuple):
     @property
     def state(self) -> T:
         return self.stored.state
+
+    def asked_by(self, call: Call) -> Self:
+        """Itself. Raises `IdempotencyKeyReused` where the key of `call` came with another request."""
+        call.check_same(self.stored.done[0])
+        return self
 
 
 class Transactions[T: Transaction](Aggregates[T]):

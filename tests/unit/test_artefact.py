@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib
 import importlib.util
 import json
 import py_compile

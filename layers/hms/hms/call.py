@@ -78,7 +78,7 @@ def decided[T](attempt: Callable[[], T]) -> T:
         try:
             return attempt()
         except Contention:
-            if time.monotonic() - started > _PATIENCE_SECONDS:
+            if tried == _TRIES - 1 or time.monotonic() - started > _PATIENCE_SECONDS:
                 break
             ceiling = min(_LONGEST_SLEEP_SECONDS, _SLEEP_SECONDS * 2**tried)
             time.sleep(random.uniform(0, ceiling))  # noqa: S311  (jitter, not a secret)

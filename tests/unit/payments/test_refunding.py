@@ -265,6 +265,23 @@ def settle(counter: Counter, amount: int | None = None, settlement: str = OVER) 
     return tasks.handler({"task": "refund_bill", "correlation_id": "correlation", **asked})
 
 
+def test_a_settlement_whose_refunds_another_run_opens_between_two_reads_has_not_failed(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid, read = counter.paid(), Refunds.basis
+
+    def overtaken(book: Refunds, *asked: str) -> Basis:
+        monkeypatch.setattr(Refunds, "basis", read)
+        assert settle(counter, 52500) == {"outcome": "refunded"}
+        return read(book, *asked)._replace(opened=None)
+
+    monkeypatch.setattr(Refunds, "basis", overtaken)
+    counter.account.charged = 0
+
+    assert settle(counter, 52500) == {"outcome": "refunded"}
+    assert counter.bank.moved == [(paid, 52500), (ids.derived("refund", OVER, paid), -52500)]
+
+
 @pytest.fixture
 def paid_thrice(counter: Counter) -> list[str]:
     """100.00 in cash, 200.00 and 225.00 by card; oldest first."""
